@@ -1,0 +1,99 @@
+"""The Lambda function. The only place where the parts are chosen and joined.
+
+Importing it loads neither boto3 nor any driver.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from functools import cache
+
+from rotators.deadline import Deadline
+from rotators.dispatcher import Dispatcher
+from rotators.errors import RotationError, UnexpectedError
+from rotators.redaction import Redactor
+from rotators.registry import Registry
+from rotators.request import RotationRequest
+from rotators.settings import Settings
+from rotators.telemetry import Telemetry, scrubbing
+from rotators.versions import SecretsManager
+
+# For a context that does not say how long the invocation may last.
+_DEFAULT_SECONDS = 30.0
+
+# Three attempts that nobody answers end within Lambda's usual 30 seconds.
+_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 5, 3
+
+
+def lambda_handler(event: object, context: object) -> None:
+    """Serves one step of a rotation.
+
+    Repeatable. Raises RotationError, whose text is free of secret values and which carries no
+    cause: the Lambda runtime prints what it gets.
+    """
+    serve(event, context, dispatcher)
+
+
+@cache
+def dispatcher() -> Dispatcher:
+    """This sandbox's dispatcher, with its one boto3 client. Raises InvalidSetting."""
+    settings = Settings.from_environ(os.environ)
+    registry = Registry().allowing(settings.engines)
+    return Dispatcher(secrets_manager(settings), registry, settings)
+
+
+def secrets_manager(settings: Settings) -> SecretsManager:
+    """Secrets Manager through a new boto3 client, every wait of which is bounded."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    )
+    session = boto3.session.Session()
+    return SecretsManager(
+        session.client("secretsmanager", endpoint_url=settings.endpoint_url, config=config)
+    )
+
+
+def serve(event: object, context: object, choose: Callable[[], Dispatcher]) -> None:
+    """``lambda_handler`` with a dispatcher of the caller's choice."""
+    redactor = Redactor()
+    telemetry = Telemetry()
+    failure: RotationError | None = None
+    trace: str | None = None
+    with scrubbing(redactor):
+        try:
+            deadline = Deadline.after(_seconds(context))
+            request = RotationRequest.from_event(event)
+            telemetry.about(request)
+            redactor.hide([request.rotation_token or ""])
+            outcome = choose().dispatch(request, deadline, redactor, telemetry.say)
+        except RotationError as error:
+            failure = error.scrubbed(redactor.scrub)
+        except Exception as error:  # noqa: BLE001 nothing may leave unscrubbed
+            failure, trace = _defect(error), redactor.scrub(traceback.format_exc())
+        if failure is None:
+            telemetry.succeeded(outcome)
+        else:
+            telemetry.failed(failure, trace)
+    # Outside of every except clause, so that the error has no __context__ that shows a value.
+    if failure is not None:
+        raise failure
+
+
+def _seconds(context: object) -> float:
+    milliseconds = getattr(context, "get_remaining_time_in_millis", None)
+    return milliseconds() / 1000 if milliseconds else _DEFAULT_SECONDS
+
+
+def _defect(error: Exception) -> RotationError:
+    # Its text may hold anything; the log has it, scrubbed.
+    return UnexpectedError(
+        f"a defect: {type(error).__name__}",
+        "The function's log has the traceback. Report it; secret values were taken out.",
+    )

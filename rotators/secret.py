@@ -1,0 +1,101 @@
+"""A secret's value: a JSON object, of which most is somebody else's business."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rotators.errors import MisconfiguredSecret
+
+# What may be shown of a secret: the keys that say where and who (facts of AWS's secret formats).
+PUBLIC_KEYS = frozenset(
+    {
+        "engine", "host", "port", "username", "dbname", "ssl", "masterarn",
+        "dbInstanceIdentifier", "dbClusterIdentifier", "namespaceName",
+    }
+)  # fmt: skip
+
+_CURE = "Store a JSON object as AWS documents it for this engine, such as {}.".format(
+    '{"engine": "postgres", "host": "…", "username": "…", "password": "…"}'
+)
+
+
+class Secret(Mapping[str, Any]):
+    """An immutable value. Keys keep their order, unknown ones included; nothing is ever shown."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self._fields = dict(fields)
+
+    @classmethod
+    def parse(cls, text: str | None) -> Secret:
+        """Reads SecretString; None stands for a binary secret. Raises MisconfiguredSecret."""
+        if text is None:
+            raise MisconfiguredSecret("the secret's value is binary", _CURE)
+        try:
+            text.encode()  # a lone surrogate could be read, but never be stored again
+            fields = json.loads(text, object_pairs_hook=_unique)
+        except (ValueError, RecursionError):
+            fields = text
+        if isinstance(fields, dict):
+            return cls(fields)
+        found = "is not JSON" if fields is text else f"is JSON, but a {type(fields).__name__}"
+        raise MisconfiguredSecret(f"the secret's value {found}, not an object", _CURE)
+
+    def replace(self, **fields: object) -> Secret:
+        """The same secret with some fields replaced where they stand."""
+        return Secret({**self._fields, **fields})
+
+    def text(self, key: str) -> str:
+        """The text under ``key``. Raises MisconfiguredSecret if there is none."""
+        value = self._fields.get(key)
+        if isinstance(value, str) and value:
+            return value
+        found = "is missing" if value is None else "is empty" if value == "" else "is no text"
+        raise MisconfiguredSecret(f"the secret's {key!r} {found}", f"Store {key!r} as text.")
+
+    def to_json(self) -> str:
+        """The value as Secrets Manager stores it."""
+        return json.dumps(self._fields, ensure_ascii=False)
+
+    def sensitive(self) -> Iterator[str]:
+        """Every text in it that must not be shown: all but the values of PUBLIC_KEYS."""
+        for key, value in self._fields.items():
+            if key not in PUBLIC_KEYS:
+                yield from _texts(value)
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 JSON has no better type
+        return self._fields[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return f"Secret({len(self._fields)} keys)"
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) == len(pairs):
+        return fields
+    # Which of the two counts differs from reader to reader, so an application might see another
+    # host or user than the one that is rotated.
+    raise MisconfiguredSecret("the secret's value has a key twice", "Store every key once.")
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield str(value)

@@ -1,0 +1,32 @@
+"""Which authorities a server's certificate may come from."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+from rotators.errors import UntrustedServer
+
+# Amazon Linux (and so Lambda), Debian, Alpine. OpenSSL's own default comes first; a driver that
+# carries an OpenSSL of its own does not find the runtime's authorities by itself.
+_USUAL = (
+    "/etc/pki/tls/cert.pem",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/cert.pem",
+)
+
+# Both ways out of "the server's certificate is not trusted", for whichever engine meets it.
+CURE = (
+    "Set ROTATION_CA_BUNDLE to a PEM file with the authority that issued the server's certificate"
+    ' (for RDS: its global bundle), or, to give up encryption, store "ssl": false in the secret.'
+)
+
+
+def authorities(configured: Path | None) -> Path:
+    """The PEM file to verify servers with. Raises UntrustedServer where there is none."""
+    if configured is not None:
+        return configured
+    for candidate in (ssl.get_default_verify_paths().cafile, *_USUAL):
+        if candidate and Path(candidate).is_file():
+            return Path(candidate)
+    raise UntrustedServer("this machine has no file of trusted authorities", CURE)

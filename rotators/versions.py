@@ -1,0 +1,198 @@
+"""Secrets Manager, as far as a rotation needs it: a Protocol and its boto3 implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rotators.errors import (
+    AccessDenied,
+    MisconfiguredSecret,
+    RotationError,
+    RotationRejected,
+    ServiceUnavailable,
+    UnexpectedError,
+    VersionExists,
+    VersionNotFound,
+)
+
+CURRENT = "AWSCURRENT"
+PENDING = "AWSPENDING"
+PREVIOUS = "AWSPREVIOUS"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretMetadata:
+    """DescribeSecret. ``stages`` maps the id of each version that has labels to its labels."""
+
+    arn: str
+    rotation_enabled: bool | None
+    stages: Mapping[str, frozenset[str]]
+
+    def holder(self, stage: str) -> str | None:
+        """The id of the version that carries ``stage``."""
+        return next((version for version, held in self.stages.items() if stage in held), None)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """GetSecretValue. ``text`` is None for a binary value."""
+
+    version_id: str
+    stages: frozenset[str]
+    text: str | None = field(repr=False)
+
+
+class Versions(Protocol):
+    """The versions of secrets. Each method is one call, and repeatable.
+
+    Every method raises AccessDenied, ServiceUnavailable or, for a secret that does not exist or
+    is to be deleted, RotationRejected.
+    """
+
+    def describe(self, secret_id: str) -> SecretMetadata:
+        """The secret's labels."""
+
+    def get(
+        self, secret_id: str, *, version_id: str | None = None, stage: str | None = None
+    ) -> StoredValue:
+        """One value. Raises VersionNotFound; a version without a value counts as not there."""
+
+    def put_pending(
+        self, secret_id: str, version_id: str, text: str, rotation_token: str | None
+    ) -> None:
+        """Stores AWSPENDING. Raises VersionExists if the version has another value already."""
+
+    def move_stage(
+        self, secret_id: str, stage: str, *, to: str | None = None, remove_from: str | None = None
+    ) -> None:
+        """Moves or removes a label. Raises RotationRejected if it is not where it was said."""
+
+    def unlabelled(self, secret_id: str) -> list[str]:
+        """Ids of the versions that carry no label, newest first."""
+
+
+class SecretsManager:
+    """Versions through a boto3 client."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 boto3 makes its clients at run time
+        self._client = client
+
+    def describe(self, secret_id: str) -> SecretMetadata:
+        with _errors("DescribeSecret"):
+            answer = self._client.describe_secret(SecretId=secret_id)
+        stages = answer.get("VersionIdsToStages", {})
+        return SecretMetadata(
+            arn=answer["ARN"],
+            rotation_enabled=answer.get("RotationEnabled"),
+            stages={version: frozenset(held) for version, held in stages.items()},
+        )
+
+    def get(
+        self, secret_id: str, *, version_id: str | None = None, stage: str | None = None
+    ) -> StoredValue:
+        which = {"VersionId": version_id, "VersionStage": stage}
+        said = {key: value for key, value in which.items() if value is not None}
+        with _errors("GetSecretValue"):
+            answer = self._client.get_secret_value(SecretId=secret_id, **said)
+        return StoredValue(
+            version_id=answer["VersionId"],
+            stages=frozenset(answer.get("VersionStages", ())),
+            text=answer.get("SecretString"),
+        )
+
+    def put_pending(
+        self, secret_id: str, version_id: str, text: str, rotation_token: str | None
+    ) -> None:
+        token = {} if rotation_token is None else {"RotationToken": rotation_token}
+        with _errors("PutSecretValue"):
+            self._client.put_secret_value(
+                SecretId=secret_id,
+                ClientRequestToken=version_id,
+                SecretString=text,
+                VersionStages=[PENDING],
+                **token,
+            )
+
+    def move_stage(
+        self, secret_id: str, stage: str, *, to: str | None = None, remove_from: str | None = None
+    ) -> None:
+        which = {"MoveToVersionId": to, "RemoveFromVersionId": remove_from}
+        said = {key: value for key, value in which.items() if value is not None}
+        with _errors("UpdateSecretVersionStage"):
+            self._client.update_secret_version_stage(SecretId=secret_id, VersionStage=stage, **said)
+
+    def unlabelled(self, secret_id: str) -> list[str]:
+        found: list[dict[str, Any]] = []
+        asked: dict[str, Any] = {"SecretId": secret_id, "IncludeDeprecated": True}
+        while True:
+            with _errors("ListSecretVersionIds"):
+                page = self._client.list_secret_version_ids(**asked)
+            found += page["Versions"]
+            if "NextToken" not in page:
+                break
+            asked["NextToken"] = page["NextToken"]
+        found.sort(key=lambda version: version["CreatedDate"], reverse=True)
+        return [version["VersionId"] for version in found if not version.get("VersionStages")]
+
+
+@contextmanager
+def _errors(operation: str) -> Iterator[None]:
+    """Translates what boto3 raises."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        code, message = str(details.get("Code")), str(details.get("Message"))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        raised = _translated(operation, code, message, int(status))
+    except BotoCoreError as error:
+        raised = ServiceUnavailable(
+            f"{operation} could not be sent: {error}",
+            "The function needs a way to the Secrets Manager endpoint (VPC endpoint or NAT, open"
+            " on port 443), a Region and credentials.",
+        )
+    else:
+        return
+    raise raised from None
+
+
+def _translated(operation: str, code: str, message: str, status: int) -> Exception:
+    if operation == "GetSecretValue" and (code == _NO_RESOURCE or _OTHER_STAGE in message):
+        return VersionNotFound(message)
+    if code == "ResourceExistsException":
+        return VersionExists(message)
+    passing = status >= _SERVER_ERROR or "Throttl" in code or "TooMany" in code
+    kind, cure = (ServiceUnavailable, _RETRIED) if passing else _KINDS.get(code, _DEFECT)
+    return kind(f"{operation} was refused: {code}: {message.rstrip('.')}", cure)
+
+
+_SERVER_ERROR = 500
+_NO_RESOURCE = "ResourceNotFoundException"
+_OTHER_STAGE = "VersionStage that is not associated"  # of an InvalidRequestException
+_RETRIED = "Secrets Manager will call again."
+_DEFECT = (UnexpectedError, "Report this as a defect, with the message.")
+_DENIED = (
+    AccessDenied,
+    "Allow this action on this secret to the function's role, and the use of its KMS key.",
+)
+_CREDENTIALS = (AccessDenied, "Give the function (or your shell) valid AWS credentials.")
+_NOT_THERE = (RotationRejected, "Look at the secret and its versions with describe-secret.")
+_NOT_TAKEN = (MisconfiguredSecret, "Mend what the message names.")
+_KINDS: Mapping[str, tuple[type[RotationError], str]] = {
+    "AccessDeniedException": _DENIED,
+    "DecryptionFailure": _DENIED,
+    "EncryptionFailure": _DENIED,
+    "ExpiredTokenException": _CREDENTIALS,
+    "InvalidSignatureException": _CREDENTIALS,
+    "UnrecognizedClientException": _CREDENTIALS,
+    "InvalidRequestException": _NOT_THERE,
+    _NO_RESOURCE: _NOT_THERE,
+    "InvalidParameterException": _NOT_TAKEN,
+    "LimitExceededException": _NOT_TAKEN,
+    "ValidationException": _NOT_TAKEN,
+}
