@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rotators.dispatcher import Outcome
@@ -20,12 +21,23 @@ SUCCEEDED, FAILED = "succeeded", "failed"
 _UNKNOWN = "unknown"
 
 
+class _Stdout(logging.StreamHandler[TextIO]):
+    """Writes to what sys.stdout is at the time: whoever replaces it wants these lines, too."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stdout
+
+
 @cache
 def logger() -> Any:  # noqa: ANN401 Powertools is not imported with this module
     """The Powertools logger of this process."""
     from aws_lambda_powertools import Logger
 
-    return Logger(service=SERVICE, location=None)
+    return Logger(service=SERVICE, location=None, logger_handler=_Stdout())
 
 
 @contextmanager

@@ -45,6 +45,11 @@ _MAY_NOT_LOG_IN = re.compile(
     "|вход запрещён|tillåts inte logga in|вхід не дозволений|不允许角色.*进行登录"
 )
 _NO_TRUST = re.compile("certificate|does not support SSL|SSL error: (?!.*(?i:eof))")
+_SCRAM = "scram-sha-256"
+# libpq's require_auth, by whether there is TLS. A server that asks for nothing would "prove" every
+# password; without TLS, none is sent in clear.
+_LESS = {True: "!none", False: "md5"}
+_METHOD = "authentication method requirement"
 _LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s, 0))"
 _TIME_OUTS = (
     "SELECT pg_catalog.set_config('statement_timeout', %s, true),"
@@ -64,12 +69,18 @@ class PostgreSQL(Engine):
 
     def open(self, login: Login, deadline: Deadline) -> Session:
         psycopg = self.driver.load()
-        try:
-            connection = psycopg.connect(**self._parameters(login, deadline))
-        except psycopg.Error as error:
-            refusal = _refused(str(error))
-        else:
-            return Session(connection, login, deadline)
+        # With SCRAM the server never sees the password. It asks for less only where it has to.
+        refusal: RotationError | None = None
+        for method in (_SCRAM, _LESS[login.tls]):
+            try:
+                connection = psycopg.connect(**self._parameters(login, deadline, method))
+            except psycopg.Error as error:
+                refusal = _refused(str(error))
+                if _METHOD not in str(error):
+                    break
+            else:
+                return Session(connection, login, deadline)
+        assert refusal  # noqa: S101 for the type checker
         raise refusal
 
     def close(self, session: Session) -> None:
@@ -79,7 +90,7 @@ class PostgreSQL(Engine):
         from psycopg import sql
 
         with self._transaction(session, username):
-            (algorithm,) = self.execute(session, "SHOW password_encryption")
+            algorithm = self._algorithm(session)
             verifier = session.connection.pgconn.encrypt_password(
                 password.encode(), username.encode(), algorithm.encode()
             )
@@ -125,18 +136,23 @@ class PostgreSQL(Engine):
         yield
         self.execute(session, "COMMIT")
 
-    def _parameters(self, login: Login, deadline: Deadline) -> dict[str, Any]:
+    def _algorithm(self, session: Session) -> str:
+        """How the new verifier is made: as the present one, if that is SCRAM's.
+
+        An md5 hash would lock the user out where pg_hba.conf asks for scram-sha-256, whatever
+        password_encryption says. Who logs in by md5 may have clients that know nothing better.
+        """
+        if session.connection.info.get_parameters().get("require_auth") == _SCRAM:
+            return _SCRAM
+        (algorithm,) = self.execute(session, "SHOW password_encryption")
+        return str(algorithm)
+
+    def _parameters(self, login: Login, deadline: Deadline, method: str) -> dict[str, Any]:
         seconds = deadline.remaining(f"a login to {login.host}:{login.port}")
+        trust = {"sslmode": "disable"}
         if login.tls:
-            # A server that lets everybody in would "prove" every password.
-            security = {
-                "sslmode": "verify-full",
-                "sslrootcert": str(tls.authorities(self.ca_bundle)),
-                "require_auth": "!none",
-            }
-        else:
-            # Nor is a password sent in clear over a line that is not encrypted.
-            security = {"sslmode": "disable", "require_auth": "scram-sha-256,md5"}
+            authorities = str(tls.authorities(self.ca_bundle))
+            trust = {"sslmode": "verify-full", "sslrootcert": authorities}
         return {
             "host": login.host,
             "port": login.port,
@@ -149,7 +165,8 @@ class PostgreSQL(Engine):
             "gssencmode": "disable",
             "autocommit": True,
             "prepare_threshold": None,
-            **security,
+            "require_auth": method,
+            **trust,
         }
 
 
@@ -172,7 +189,7 @@ def _refused(message: str) -> RotationError:
         )
     if _MAY_NOT_LOG_IN.search(message):
         return AccountLocked(f"the server says: {said}", "Allow it: ALTER ROLE … LOGIN.")
-    if "authentication method requirement" in message:
+    if _METHOD in message:
         return UntrustedServer(
             f"the login would prove nothing, or show the password: {said}",
             "Let pg_hba.conf ask this user for scram-sha-256.",
