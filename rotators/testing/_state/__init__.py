@@ -1,0 +1,1 @@
+"""What the simulated service holds and how it behaves; `rotators.testing.simulator` shows it."""
