@@ -1,0 +1,119 @@
+"""A rotator on the bench: simulator, driver and dispatcher joined for one test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from rotators import handler
+from rotators.dispatcher import Dispatcher
+from rotators.registry import Registry
+from rotators.testing.driver import RotationDriver
+from rotators.testing.simulator import SecretsManagerSimulator
+from rotators.versions import SecretsManager
+
+if TYPE_CHECKING:
+    from rotators.rotator import Rotator
+    from rotators.settings import Settings
+    from rotators.testing.crashes import CrashPoints
+
+# The simulator takes any credentials; boto3 does not go without.
+CREDENTIALS = {
+    "aws_access_key_id": "simulated",
+    "aws_secret_access_key": "simulated",
+    "region_name": "us-east-1",
+}
+
+
+class Target(Protocol):
+    """The server that a rotator is tested on."""
+
+    settings: Settings
+
+    def new_secret(self) -> dict[str, Any]:
+        """A new user of the server, as the value of a secret."""
+
+    def logs_in(self, secret: Mapping[str, Any]) -> bool:
+        """Whether the value logs in: False for a wrong password, an error for all else."""
+
+
+class Bench:
+    """Rotates secrets of ``target`` with ``rotator``, against a simulator of its own."""
+
+    def __init__(self, rotator: type[Rotator], target: Target) -> None:
+        self.rotator = rotator
+        self.target = target
+        self.simulator = SecretsManagerSimulator()
+        self.driver = RotationDriver(self.simulator, self.handle)
+        self.points: CrashPoints | None = None
+        self.engines: set[str] = set()
+        self.arns: list[str] = []
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.simulator)
+        self.client = simulator_client(self.simulator.endpoint_url)
+        self._stack.callback(self.client.close)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def handle(self, event: object, context: object) -> None:
+        """The Lambda function under test; it passes ``points``, if there are any."""
+        handler.serve(event, context, self._dispatcher)
+
+    def secret(self, **fields: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 JSON
+        """A new secret for a new user: its ARN and its value."""
+        value = {**self.target.new_secret(), **fields}
+        self.engines.add(value["engine"])
+        arn = self.simulator.create_secret(f"app/{len(self.arns)}", value)
+        self.arns.append(arn)
+        return arn, value
+
+    def passwords(self) -> set[str]:
+        """Every password that any version of any secret has."""
+        texts = (
+            self.simulator.value(arn, version_id=version)
+            for arn in self.arns
+            for version in self.simulator.secret(arn).versions
+        )
+        return {json.loads(text)["password"] for text in texts if text}
+
+    def current(self, arn: str) -> dict[str, Any]:
+        """AWSCURRENT's value."""
+        return self.labelled(arn)["AWSCURRENT"]
+
+    def labelled(self, arn: str) -> dict[str, dict[str, Any]]:
+        """The value under each staging label that has one."""
+        found = {}
+        for version, labels in self.simulator.labels(arn).items():
+            text = self.simulator.value(arn, version_id=version)
+            if text is not None:
+                found.update(dict.fromkeys(labels, json.loads(text)))
+        return found
+
+    def lawful(self, arn: str) -> bool:
+        """The one law: some version that carries a staging label logs in."""
+        return any(self.target.logs_in(value) for value in self.labelled(arn).values())
+
+    def _dispatcher(self) -> Dispatcher:
+        path = f"{self.rotator.__module__}:{self.rotator.__qualname__}"
+        registry = Registry(dict.fromkeys(self.engines, path))
+        versions = SecretsManager(self.client)
+        dispatcher = Dispatcher(versions, registry, self.target.settings, sleep=_no_sleep)
+        return self.points.dispatcher(dispatcher) if self.points else dispatcher
+
+
+def simulator_client(endpoint_url: str) -> Any:  # noqa: ANN401 boto3 makes its clients at run time
+    """A boto3 client of a simulator."""
+    import boto3
+
+    session = boto3.session.Session(**CREDENTIALS)
+    return session.client("secretsmanager", endpoint_url=endpoint_url)
+
+
+def _no_sleep(_: float) -> None:
+    """The simulator is consistent unless it is told not to be."""

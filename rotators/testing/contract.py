@@ -1,0 +1,227 @@
+"""What every rotator of passwords has to hold, on a real server. Needs pytest.
+
+    class TestMyEngine(EngineContract):
+        rotator = MyRotator
+
+        @pytest.fixture
+        def target(self) -> Target: ...
+
+proves an engine: whole rotations, crashes at every point, replays, parallel deliveries, stale
+reads, test-only attaches, superseded rotations.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from rotators.errors import LoginRefused, RotationRejected
+from rotators.request import Step
+from rotators.testing.bench import Bench, Target
+from rotators.testing.crashes import Crash, CrashPoints
+
+if TYPE_CHECKING:
+    from rotators.rotator import Rotator
+
+_MOST_REFUSED = 4
+_ROTATIONS = 3
+
+
+class EngineContract:
+    """Subclass it as TestX; name ``rotator``, and give the fixture ``target``."""
+
+    rotator: ClassVar[type[Rotator]]
+    # Secrets Manager calls of one rotation, and its logins that succeed.
+    calls: ClassVar[int] = 11
+    logins: ClassVar[int] = 2
+
+    @pytest.fixture
+    def target(self) -> Target:
+        """The server. To be overridden."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def bench(self, target: Target) -> Iterator[Bench]:
+        with Bench(self.rotator, target) as bench:
+            yield bench
+
+    def test_a_rotation_replaces_the_password_and_nothing_else(self, bench: Bench) -> None:
+        arn, old = bench.secret(note="kept", dbInstanceIdentifier=None)
+        token = bench.driver.rotate(arn)
+        new = bench.current(arn)
+        assert "AWSCURRENT" in bench.simulator.labels(arn)[token]
+        assert bench.target.logs_in(new)
+        assert not bench.target.logs_in(old)
+        assert list(new.items()) == list({**old, "password": new["password"]}.items())
+
+    def test_rotations_follow_each_other(self, bench: Bench) -> None:
+        arn, _ = bench.secret()
+        passwords = set()
+        for _ in range(_ROTATIONS):
+            bench.driver.rotate(arn)
+            passwords.add(bench.current(arn)["password"])
+        assert len(passwords) == _ROTATIONS
+        assert bench.target.logs_in(bench.current(arn))
+
+    def test_the_law_holds_at_every_instant(self, bench: Bench) -> None:
+        arn, _ = bench.secret()
+        broken: list[str] = []
+
+        def watch(point: str) -> None:
+            if not bench.lawful(arn):
+                broken.append(point)
+
+        bench.points = CrashPoints(watch=watch)
+        bench.driver.rotate(arn)
+        assert not broken
+
+    def test_a_crash_at_any_point_is_healed_by_a_retry(self, bench: Bench) -> None:
+        at = 0
+        while True:
+            arn, old = bench.secret()
+            token = bench.driver.start(arn)
+            bench.points = CrashPoints(at)
+            try:
+                bench.driver.retry(arn, token)
+                break
+            except Crash as crash:
+                point = f"{crash} ({at})"
+            assert bench.lawful(arn), point
+            bench.points = None
+            bench.driver.retry(arn, token)
+            self._assert_rotated(bench, arn, old, token, point)
+            at += 1
+        assert at > 2 * self.calls
+
+    def test_a_repeated_step_changes_nothing(self, bench: Bench) -> None:
+        arn, old = bench.secret()
+        token = bench.driver.start(arn)
+        for step in Step:
+            bench.driver.replay(arn, token, step.value, deliveries=3)
+        self._assert_rotated(bench, arn, old, token, "replayed")
+
+    def test_a_late_step_of_a_finished_rotation_changes_nothing(self, bench: Bench) -> None:
+        arn, _ = bench.secret()
+        token = bench.driver.rotate(arn)
+        finished, labels = bench.current(arn), bench.simulator.labels(arn)
+        for step in Step:
+            bench.driver.step(arn, token, step.value)
+        assert bench.current(arn) == finished
+        assert bench.simulator.labels(arn) == labels
+        assert bench.target.logs_in(finished)
+
+    @pytest.mark.parametrize("step", list(Step))
+    def test_two_deliveries_at_once_both_end_well(self, bench: Bench, step: Step) -> None:
+        for _ in range(3):
+            arn, old = bench.secret()
+            token = bench.driver.start(arn)
+            for each in Step:
+                if each is step:
+                    assert bench.driver.parallel(arn, token, each.value) == [None, None]
+                else:
+                    bench.driver.step(arn, token, each.value)
+            self._assert_rotated(bench, arn, old, token, f"parallel {step}")
+
+    @pytest.mark.parametrize("step", list(Step))
+    def test_a_superseded_rotation_is_rejected(self, bench: Bench, step: Step) -> None:
+        arn, _ = bench.secret()
+        stale = bench.driver.start(arn)
+        for each in Step:
+            if each is step:
+                break
+            bench.driver.step(arn, stale, each.value)
+        bench.driver.put_by_hand(arn, bench.labelled(arn).get("AWSPENDING", bench.current(arn)))
+        before = bench.simulator.labels(arn)
+        with pytest.raises(RotationRejected, match="not being rotated in"):
+            bench.driver.step(arn, stale, step.value)
+        assert bench.simulator.labels(arn) == before
+        assert bench.lawful(arn)
+
+    def test_a_cancelled_rotation_is_rejected(self, bench: Bench) -> None:
+        arn, old = bench.secret()
+        token = bench.driver.start(arn)
+        bench.driver.step(arn, token, Step.CREATE)
+        bench.driver.cancel(arn)
+        with pytest.raises(RotationRejected, match="not enabled"):
+            bench.driver.step(arn, token, Step.SET)
+        assert bench.target.logs_in(old)
+
+    def test_an_unknown_version_is_rejected(self, bench: Bench) -> None:
+        arn, old = bench.secret()
+        bench.driver.start(arn)
+        for step in Step:
+            with pytest.raises(RotationRejected, match="not being rotated in"):
+                bench.driver.step(arn, str(uuid.uuid4()), step.value)
+        assert bench.target.logs_in(old)
+
+    def test_a_version_without_a_value_is_never_promoted(self, bench: Bench) -> None:
+        arn, old = bench.secret()
+        token = bench.driver.start(arn)
+        with pytest.raises(RotationRejected, match="has no value"):
+            bench.driver.step(arn, token, Step.FINISH)
+        assert bench.current(arn) == old
+
+    def test_stale_reads_are_waited_for(self, bench: Bench) -> None:
+        arn, old = bench.secret()
+        token = bench.driver.start(arn)
+        bench.driver.step(arn, token, Step.CREATE)
+        for step in (Step.SET, Step.TEST, Step.FINISH):
+            bench.simulator.delay_reads(2)
+            bench.driver.step(arn, token, step.value)
+        self._assert_rotated(bench, arn, old, token, "stale reads")
+
+    @pytest.mark.parametrize("value", ["copy", "missing"])
+    def test_an_attach_that_only_tests_changes_nothing(self, bench: Bench, value: str) -> None:
+        arn, old = bench.secret()
+        labels = bench.simulator.labels(arn)
+        bench.driver.test_only(arn, "copy" if value == "copy" else "missing")
+        assert bench.simulator.labels(arn) == labels
+        assert bench.target.logs_in(old)
+
+    def test_a_wrong_password_fails_the_test(self, bench: Bench) -> None:
+        arn, _ = bench.secret()
+        token = bench.driver.start(arn)
+        bench.driver.step(arn, token, Step.CREATE)
+        with pytest.raises(LoginRefused):
+            bench.driver.step(arn, token, Step.TEST)
+
+    def test_rotation_tokens_are_passed_on(self, bench: Bench) -> None:
+        bench.simulator.rotation_token_required = True
+        arn, old = bench.secret()
+        self._assert_rotated(bench, arn, old, bench.driver.rotate(arn), "with RotationToken")
+
+    def test_a_lost_answer_is_no_failure_for_ever(self, bench: Bench) -> None:
+        for operation in ("PutSecretValue", "UpdateSecretVersionStage"):
+            arn, old = bench.secret()
+            bench.simulator.drop_next_answer(operation)
+            self._assert_rotated(bench, arn, old, bench.driver.rotate(arn), operation)
+
+    def test_the_budget(self, bench: Bench) -> None:
+        arn, _ = bench.secret()
+        bench.points = CrashPoints()
+        before = len(bench.simulator.calls)
+        bench.driver.rotate(arn)
+        opened = bench.points.seen.count("after open")
+        assert len(bench.simulator.calls) - before == self.calls
+        assert opened == self.logins
+        assert bench.points.seen.count("before open") - opened == 0
+
+    def test_a_lost_password_costs_few_logins_and_says_the_cure(self, bench: Bench) -> None:
+        arn, _ = bench.secret()
+        for _ in range(_MOST_REFUSED):
+            bench.driver.put_by_hand(arn, {**bench.current(arn), "password": uuid.uuid4().hex})
+        bench.points = CrashPoints()
+        with pytest.raises(LoginRefused, match="put-secret-value"):
+            bench.driver.rotate(arn)
+        assert bench.points.seen.count("before open") == _MOST_REFUSED
+
+    def _assert_rotated(
+        self, bench: Bench, arn: str, old: dict[str, object], token: str, when: str
+    ) -> None:
+        new = bench.current(arn)
+        assert "AWSCURRENT" in bench.simulator.labels(arn)[token], when
+        assert bench.target.logs_in(new), when
+        assert not bench.target.logs_in(old), when

@@ -1,0 +1,147 @@
+"""Crashes, before and after every Secrets Manager call and every effect of an engine.
+
+In this process, ``CrashPoints`` wraps the parts of a dispatcher. For a real death,
+``python -m rotators.testing.crashes N < EVENT.json`` serves one event as the Lambda function does
+and kills itself at the N-th point; it exits with 0 if it got past.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
+
+from rotators import handler
+from rotators.database.engine import Engine, Session
+from rotators.database.rotator import DatabaseRotator
+from rotators.dispatcher import Dispatcher
+from rotators.registry import Registry
+
+if TYPE_CHECKING:
+    from rotators.rotator import Rotator
+    from rotators.versions import Versions
+
+_CALLS = ("describe", "get", "put_pending", "move_stage", "unlabelled")
+
+
+class Crash(BaseException):
+    """The process ends here. No Exception: nothing may handle it."""
+
+
+class CrashPoints:
+    """Numbers every point that a rotation passes, in order, and crashes at one of them.
+
+    ``seen`` lists the points passed, such as "before put_pending" or "after execute". ``watch`` is
+    called at each, before a crash. An engine's methods are its public ones.
+    """
+
+    def __init__(
+        self,
+        at: int | None = None,
+        *,
+        die: Callable[[], None] | None = None,
+        watch: Callable[[str], None] | None = None,
+    ) -> None:
+        self.at = at
+        self.seen: list[str] = []
+        self._die = die
+        self._watch = watch
+        self._sessions = ExitStack()
+
+    def dispatcher(self, dispatcher: Dispatcher) -> Dispatcher:
+        """The same dispatcher, every effect of which is a point."""
+        return Dispatcher(
+            self._versions(dispatcher.versions),
+            _Instrumented(dispatcher.registry, self),
+            dispatcher.settings,
+            dispatcher.sleep,
+        )
+
+    def rotator(self, rotator: type[Rotator]) -> type[Rotator]:
+        """A subclass whose engine's effects are points."""
+        if not issubclass(rotator, DatabaseRotator):
+            return rotator
+        engine = rotator.engine
+        names = [name for name in dir(engine) if not name.startswith("_") and name != "session"]
+        methods = {n: getattr(engine, n) for n in names if callable(getattr(engine, n))}
+        wrapped = {name: self._around(name, method) for name, method in methods.items()}
+        wrapped["open"] = self._opening(engine)
+        instrumented = cast("type[Engine]", type(engine.__name__, (engine,), wrapped))
+        return type(rotator.__name__, (rotator,), {"engine": instrumented})
+
+    def _opening(self, engine: type[Engine]) -> Callable[..., Session]:
+        def opening(itself: Engine, *args: Any) -> Session:  # noqa: ANN401 as Engine.open
+            with self._points("open"):
+                session = engine.open(itself, *args)
+                # A dead process has no sessions either.
+                self._sessions.callback(engine.close, itself, session)
+            return session
+
+        return opening
+
+    def _versions(self, versions: Versions) -> Versions:
+        calls = {name: self._around(name, getattr(versions, name)) for name in _CALLS}
+        return cast("Versions", _Namespace(calls))
+
+    def _around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(call)
+        def around(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 whatever the call takes
+            with self._points(name):
+                return call(*args, **kwargs)
+
+        return around
+
+    @contextmanager
+    def _points(self, name: str) -> Iterator[None]:
+        self._pass(f"before {name}")
+        yield
+        self._pass(f"after {name}")
+
+    def _pass(self, point: str) -> None:
+        self.seen.append(point)
+        if self._watch:
+            self._watch(point)
+        if len(self.seen) - 1 == self.at:
+            if self._die:
+                self._die()
+            self._sessions.close()
+            raise Crash(point)
+
+
+class _Namespace:
+    def __init__(self, attributes: dict[str, Any]) -> None:
+        self.__dict__.update(attributes)
+
+
+class _Instrumented(Registry):
+    """A registry whose classes pass points."""
+
+    __slots__ = ("_points",)
+
+    def __init__(self, registry: Registry, points: CrashPoints) -> None:
+        super().__init__(registry.paths, registry.allowed)
+        object.__setattr__(self, "_points", points)
+
+    def load(self, name: str) -> type[Rotator]:
+        points: CrashPoints = self._points
+        return points.rotator(super().load(name))
+
+
+def kill_this_process() -> None:
+    """SIGKILL: no finally, no with, no atexit."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Serves the event on standard input and dies at the point of the first argument."""
+    points = CrashPoints(int(sys.argv[1]), die=kill_this_process)
+    handler.serve(json.load(sys.stdin), None, lambda: points.dispatcher(handler.dispatcher()))
+
+
+if __name__ == "__main__":
+    main()

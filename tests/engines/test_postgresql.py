@@ -1,0 +1,83 @@
+"""The contract on real PostgreSQL servers, and a real death at every point."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rotators.database.postgresql import PostgreSQLRotator
+from rotators.request import Step
+from rotators.testing.bench import CREDENTIALS, Bench
+from rotators.testing.contract import EngineContract
+from rotators.testing.crashes import CrashPoints
+from tests.engines.postgresql_target import PostgreSQLTarget
+
+if TYPE_CHECKING:
+    from tests.servers import PostgreSQL
+
+
+class TestPostgreSQL(EngineContract):
+    rotator = PostgreSQLRotator
+
+    @pytest.fixture
+    def target(self, postgresql: PostgreSQL) -> PostgreSQLTarget:
+        return PostgreSQLTarget(postgresql)
+
+    @pytest.mark.parametrize("step", list(Step))
+    def test_a_process_killed_at_any_point_is_healed_by_a_retry(
+        self, bench: Bench, step: Step
+    ) -> None:
+        at = 0
+        while True:
+            arn, old = bench.secret()
+            token = bench.driver.start(arn)
+            for earlier in list(Step)[: list(Step).index(step)]:
+                bench.driver.step(arn, token, earlier.value)
+            event = {"Step": step.value, "SecretId": arn, "ClientRequestToken": token}
+            if _serve_and_die(bench, event, at) == 0:
+                break
+            assert bench.lawful(arn), at
+            bench.driver.retry(arn, token)
+            self._assert_rotated(bench, arn, old, token, f"killed at {at}")
+            at += 1
+        assert at == len(_points(bench, step))
+
+
+def _points(bench: Bench, step: Step) -> list[str]:
+    """The points that this step passes in a rotation without a crash."""
+    arn, _ = bench.secret()
+    token = bench.driver.start(arn)
+    for each in Step:
+        bench.points = CrashPoints() if each is step else None
+        bench.driver.step(arn, token, each.value)
+        if bench.points:
+            return bench.points.seen
+    raise AssertionError(step)
+
+
+def _serve_and_die(bench: Bench, event: dict[str, str], at: int) -> int:
+    """Serves the event in a process of its own. Returns 0 if it outlived all its points."""
+    environment = {
+        **{key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ},
+        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+        "AWS_DEFAULT_REGION": CREDENTIALS["region_name"],
+        "SECRETS_MANAGER_ENDPOINT": bench.simulator.endpoint_url,
+        "ROTATION_CA_BUNDLE": str(bench.target.settings.ca_bundle or ""),
+    }
+    run = subprocess.run(  # noqa: S603 this interpreter
+        [sys.executable, "-m", "rotators.testing.crashes", str(at)],
+        input=json.dumps(event).encode(),
+        env=environment,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode in {0, -signal.SIGKILL}, run.stderr.decode()
+    return run.returncode

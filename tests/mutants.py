@@ -1,0 +1,179 @@
+"""Breaks the rules of a rotation one by one, in a copy, and runs the tests: each has to be noticed.
+
+    make mutants
+
+Exits with 1 if a mutant survives, or if its text is no longer in the source.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TESTS = ("tests/engines/test_memory.py", "tests/unit/database", "tests/unit/test_dispatcher.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One rule, and the text without which it no longer holds."""
+
+    rule: str
+    file: str
+    text: str
+    replacement: str
+
+
+MUTANTS = (
+    Mutant(
+        "a value that is in place already is not looked for",
+        "rotators/database/strategies.py",
+        '        yield "AWSPENDING", pending\n',
+        "",
+    ),
+    Mutant(
+        "a finished version is promoted again",
+        "rotators/dispatcher.py",
+        "        if not admit(metadata, version):\n            value",
+        "        if not admit(metadata, version):\n"
+        "            self._promote(metadata.holder(CURRENT))\n            value",
+    ),
+    Mutant(
+        "a superseded version is admitted",
+        "rotators/dispatcher.py",
+        "    if PENDING in stages:\n        return True\n",
+        "    return True\n",
+    ),
+    Mutant(
+        "a rotation that was switched off is admitted",
+        "rotators/dispatcher.py",
+        "    if metadata.rotation_enabled is False:\n",
+        "    if False:\n",
+    ),
+    Mutant(
+        "an older password is sent to whatever host it is for",
+        "rotators/database/strategies.py",
+        "if login.same_account(current) and login.password not in tried:",
+        "if login.password not in tried:",
+    ),
+    Mutant(
+        "a retry stages another value",
+        "rotators/dispatcher.py",
+        "            self._rotator(self._parse(self._staged()))\n        except",
+        "            raise VersionNotFound\n        except",
+    ),
+    Mutant(
+        "the label of a value that is in place is taken away",
+        "rotators/database/strategies.py",
+        "        if self._logs_in(rotation, current.with_password_of(pending)):\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "the label is taken away although AWSCURRENT no longer logs in",
+        "rotators/database/strategies.py",
+        "        if self._logs_in(rotation, current):\n",
+        "        if True:\n",
+    ),
+    Mutant(
+        "AWSPENDING may name another host or user",
+        "rotators/database/login.py",
+        "        if self.same_server(pending) and pending.username in usernames:\n",
+        "        if True:\n",
+    ),
+    Mutant(
+        "a version without a value is promoted",
+        "rotators/dispatcher.py",
+        "            pending = self._parse(self._staged_surely())\n"
+        "        except ValueNotReadable as error:\n"
+        "            raise RotationRejected(error.found, error.cure) from None\n",
+        "            pending = self._parse(self._staged_surely())\n"
+        "        except ValueNotReadable:\n"
+        "            pending = self._rotation(None).current\n",
+    ),
+    Mutant(
+        "a value that cannot be read yet is not read again",
+        "rotators/dispatcher.py",
+        "READ_AGAIN_AFTER_SECONDS = (0.1, 0.3, 0.9)",
+        "READ_AGAIN_AFTER_SECONDS = ()",
+    ),
+    Mutant(
+        "a second delivery of createSecret fails",
+        "rotators/dispatcher.py",
+        "            self._staged_surely()\n            return",
+        "            raise\n            return",
+    ),
+    Mutant(
+        "the search for a password has no end",
+        "rotators/database/strategies.py",
+        "                if len(tried) == MOST_REFUSED:\n",
+        "                if False:\n",
+    ),
+    Mutant(
+        "versions without a label are not searched",
+        "rotators/database/strategies.py",
+        "in islice(rotation.unlabelled(), MOST_UNLABELLED)",
+        "in ()",
+    ),
+)
+
+
+def main() -> int:
+    """Runs the tests on the source as it is, then on every mutant."""
+    with tempfile.TemporaryDirectory() as directory:
+        root = Path(directory)
+        for name in ("rotators", "tests", "pyproject.toml"):
+            source = REPOSITORY / name
+            copy = shutil.copytree if source.is_dir() else shutil.copy
+            copy(source, root / name)
+        if not _passes(root):
+            return _say("the tests fail without any mutation: mend that first", 1)
+        survivors = [mutant.rule for mutant in MUTANTS if not _falls(root, mutant)]
+    for rule in survivors:
+        _say(f"SURVIVED  {rule}")
+    killed = len(MUTANTS) - len(survivors)
+    return _say(f"{killed} of {len(MUTANTS)} mutants were noticed", int(bool(survivors)))
+
+
+def _falls(root: Path, mutant: Mutant) -> bool:
+    path = root / mutant.file
+    original = path.read_text()
+    if original.count(mutant.text) != 1:
+        raise SystemExit(f"{mutant.file} no longer has the text of: {mutant.rule}")
+    path.write_text(original.replace(mutant.text, mutant.replacement))
+    try:
+        fallen = not _passes(root)
+    finally:
+        path.write_text(original)
+    if fallen:
+        _say(f"noticed   {mutant.rule}")
+    return fallen
+
+
+def _passes(root: Path) -> bool:
+    tests = [name for name in TESTS if (root / name).exists()]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    run = subprocess.run(  # noqa: S603 this interpreter
+        command,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=300,
+        check=False,
+    )
+    return run.returncode == 0
+
+
+def _say(text: str, status: int = 0) -> int:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
