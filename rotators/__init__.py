@@ -1,1 +1,10 @@
-"""rotators."""
+"""Rotation functions for AWS Secrets Manager that survive a crash at any instant.
+
+The Lambda function is ``rotators.handler.lambda_handler``. A rotator of your own derives from
+``Rotator``, or, for a database user, from ``rotators.database.rotator.DatabaseRotator``.
+"""
+
+from rotators.rotator import Rotation, Rotator
+from rotators.secret import Secret
+
+__all__ = ["Rotation", "Rotator", "Secret"]
