@@ -174,7 +174,10 @@ class _Run:
     def set(self) -> str:
         if not self._admitted():
             return NOTHING_TO_DO
-        pending = self._parse(self._staged_surely())
+        stored = self._staged_surely()
+        if stored is None:
+            return NOTHING_TO_DO
+        pending = self._parse(stored)
         try:
             self._rotator(pending).set(self._rotation(pending))
         except ValueRejected:
@@ -205,7 +208,7 @@ class _Run:
             rotation = self._rotation(None)
             self._rotator(rotation.current).test(rotation)
             return "tested AWSCURRENT's value (test-only)"
-        return self._test(self._parse(stored))
+        return NOTHING_TO_DO if stored is None else self._test(self._parse(stored))
 
     def _test(self, pending: Secret) -> str:
         self._rotator(pending).test(self._rotation(pending))
@@ -214,14 +217,15 @@ class _Run:
     def finish(self) -> str:
         metadata = self._describe()
         version = self.request.version_id
-        if not admit(metadata, version):
+        try:
+            stored = self._staged_surely() if admit(metadata, version) else None
+        except ValueNotReadable as error:
+            raise RotationRejected(error.found, error.cure) from None
+        if stored is None:
             value = self._rotation(None).current
             self._rotator(value).finish(self._rotation(value))
             return "finished again"
-        try:
-            pending = self._parse(self._staged_surely())
-        except ValueNotReadable as error:
-            raise RotationRejected(error.found, error.cure) from None
+        pending = self._parse(stored)
         rotator = self._rotator(pending)
         self._promote(metadata.holder(CURRENT))
         rotator.finish(self._rotation(pending))
@@ -253,14 +257,19 @@ class _Run:
             self.request.secret_id, version_id=self.request.version_id, stage=PENDING
         )
 
-    def _staged_surely(self) -> StoredValue:
-        """The staged value, read again a few times. Raises ValueNotReadable."""
+    def _staged_surely(self) -> StoredValue | None:
+        """The staged value, read again a few times; None if it has become AWSCURRENT meanwhile.
+
+        Raises ValueNotReadable.
+        """
         for pause in (*READ_AGAIN_AFTER_SECONDS, None):
             try:
                 return self._staged()
             except VersionNotFound:
                 if pause is not None:
                     self.dispatcher.sleep(pause)
+        if not self._admitted():
+            return None  # by another delivery of finishSecret
         raise ValueNotReadable(
             f"version {self.request.version_id} is AWSPENDING, but has no value",
             "createSecret has not stored one yet. Secrets Manager retries; if it does not,"

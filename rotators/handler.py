@@ -12,7 +12,7 @@ from functools import cache
 
 from rotators.deadline import Deadline
 from rotators.dispatcher import Dispatcher
-from rotators.errors import RotationError, UnexpectedError
+from rotators.errors import InvalidSetting, RotationError, UnexpectedError
 from rotators.redaction import Redactor
 from rotators.registry import Registry
 from rotators.request import RotationRequest
@@ -48,6 +48,7 @@ def secrets_manager(settings: Settings) -> SecretsManager:
     """Secrets Manager through a new boto3 client, every wait of which is bounded."""
     import boto3
     from botocore.config import Config
+    from botocore.exceptions import NoRegionError
 
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
@@ -55,9 +56,11 @@ def secrets_manager(settings: Settings) -> SecretsManager:
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     )
     session = boto3.session.Session()
-    return SecretsManager(
-        session.client("secretsmanager", endpoint_url=settings.endpoint_url, config=config)
-    )
+    try:
+        client = session.client("secretsmanager", endpoint_url=settings.endpoint_url, config=config)
+    except NoRegionError:
+        raise InvalidSetting("no AWS Region is set", "Set AWS_REGION; Lambda does.") from None
+    return SecretsManager(client)
 
 
 def serve(event: object, context: object, choose: Callable[[], Dispatcher]) -> None:

@@ -39,8 +39,8 @@ MUTANTS = (
     Mutant(
         "a finished version is promoted again",
         "rotators/dispatcher.py",
-        "        if not admit(metadata, version):\n            value",
-        "        if not admit(metadata, version):\n"
+        "        if stored is None:\n            value",
+        "        if stored is None:\n"
         "            self._promote(metadata.holder(CURRENT))\n            value",
     ),
     Mutant(
@@ -88,12 +88,8 @@ MUTANTS = (
     Mutant(
         "a version without a value is promoted",
         "rotators/dispatcher.py",
-        "            pending = self._parse(self._staged_surely())\n"
-        "        except ValueNotReadable as error:\n"
         "            raise RotationRejected(error.found, error.cure) from None\n",
-        "            pending = self._parse(self._staged_surely())\n"
-        "        except ValueNotReadable:\n"
-        "            pending = self._rotation(None).current\n",
+        "            stored = self.versions.get(self.request.secret_id, stage=CURRENT)\n",
     ),
     Mutant(
         "a value that cannot be read yet is not read again",

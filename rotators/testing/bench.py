@@ -107,12 +107,15 @@ class Bench:
         return self.points.dispatcher(dispatcher) if self.points else dispatcher
 
 
-def simulator_client(endpoint_url: str) -> Any:  # noqa: ANN401 boto3 makes its clients at run time
-    """A boto3 client of a simulator."""
-    import boto3
+def simulator_client(endpoint_url: str) -> Any:  # noqa: ANN401 made at run time
+    """A client without this machine's AWS settings and proxies, which are not for a simulator."""
+    from botocore.config import Config
+    from botocore.session import Session
 
-    session = boto3.session.Session(**CREDENTIALS)
-    return session.client("secretsmanager", endpoint_url=endpoint_url)
+    session = Session(session_vars={"profile": (None, None, None, None)})
+    return session.create_client(
+        "secretsmanager", endpoint_url=endpoint_url, config=Config(proxies={}), **CREDENTIALS
+    )
 
 
 def _no_sleep(_: float) -> None:

@@ -125,6 +125,19 @@ class EngineContract:
                     bench.driver.step(arn, token, each.value)
             self._assert_rotated(bench, arn, old, token, f"parallel {step}")
 
+    def test_a_finish_that_another_overtakes_ends_well(self, bench: Bench) -> None:
+        arn, old = bench.secret()
+        token = bench.driver.start(arn)
+        for step in (Step.CREATE, Step.SET, Step.TEST):
+            bench.driver.step(arn, token, step.value)
+
+        def overtake(_: object) -> None:
+            bench.driver.step(arn, token, Step.FINISH)
+
+        bench.simulator.before("GetSecretValue", overtake, times=1)
+        bench.driver.step(arn, token, Step.FINISH)
+        self._assert_rotated(bench, arn, old, token, "overtaken")
+
     @pytest.mark.parametrize("step", list(Step))
     def test_a_superseded_rotation_is_rejected(self, bench: Bench, step: Step) -> None:
         arn, _ = bench.secret()

@@ -13,16 +13,17 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, cast
 
 from rotators import handler
-from rotators.database.engine import Engine, Session
 from rotators.database.rotator import DatabaseRotator
 from rotators.dispatcher import Dispatcher
 from rotators.registry import Registry
 
 if TYPE_CHECKING:
+    from rotators.database.engine import Engine, Session
     from rotators.rotator import Rotator
     from rotators.versions import Versions
 
@@ -57,7 +58,7 @@ class CrashPoints:
         """The same dispatcher, every effect of which is a point."""
         return Dispatcher(
             self._versions(dispatcher.versions),
-            _Instrumented(dispatcher.registry, self),
+            _Instrumented(dispatcher.registry.paths, dispatcher.registry.allowed, points=self),
             dispatcher.settings,
             dispatcher.sleep,
         )
@@ -118,18 +119,14 @@ class _Namespace:
         self.__dict__.update(attributes)
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Instrumented(Registry):
     """A registry whose classes pass points."""
 
-    __slots__ = ("_points",)
-
-    def __init__(self, registry: Registry, points: CrashPoints) -> None:
-        super().__init__(registry.paths, registry.allowed)
-        object.__setattr__(self, "_points", points)
+    points: CrashPoints
 
     def load(self, name: str) -> type[Rotator]:
-        points: CrashPoints = self._points
-        return points.rotator(super().load(name))
+        return self.points.rotator(Registry.load(self, name))
 
 
 def kill_this_process() -> None:

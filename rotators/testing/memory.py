@@ -8,14 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rotators.database.engine import Engine, Session
-from rotators.database.login import Login
 from rotators.database.rotator import DatabaseRotator
-from rotators.deadline import Deadline
 from rotators.driver import Driver
 from rotators.errors import AccountLocked, LoginRefused, ServerUnreachable, ValueRefused
+
+if TYPE_CHECKING:
+    from rotators.database.login import Login
+    from rotators.deadline import Deadline
 
 ENGINE_NAME = "memory"
 
