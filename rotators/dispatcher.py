@@ -15,8 +15,9 @@ anything else (superseded), or       rejected         rejected             rejec
 rotation is off
 ===================================  ===============  ===================  =====================
 
-testSecret changes nothing, so it reads first and asks for the labels only on a miss. It may come
-alone (RotateImmediately=false), with AWSCURRENT's value or none: then AWSCURRENT's is proven.
+testSecret changes nothing, so it reads first and asks for the labels only on a miss: a value that
+is AWSPENDING is tested even where rotation is off. It may come alone (RotateImmediately=false),
+with AWSCURRENT's value or none: then AWSCURRENT's is proven.
 
 Every write to Secrets Manager is made here. Each step may be delivered twice, also at once.
 """
@@ -183,11 +184,18 @@ class _Run:
         except ValueRejected:
             # The rotator proved that the value is not in place. While it stays AWSPENDING, every
             # retry would offer it again; the next rotation is to draw another.
-            self.versions.move_stage(
-                self.request.secret_id, PENDING, remove_from=self.request.version_id
-            )
+            self._give_up()
             raise
         return "made the value valid"
+
+    def _give_up(self) -> None:
+        version = self.request.version_id
+        try:
+            self.versions.move_stage(self.request.secret_id, PENDING, remove_from=version)
+        except RotationError:
+            # Another delivery was faster, or the answer was lost.
+            if PENDING in self._describe().stages.get(version, frozenset()):
+                raise
 
     def test(self) -> str:
         try:

@@ -20,7 +20,10 @@ class Driver:
 
     def installed(self) -> bool:
         """Whether it could be loaded, found out without loading it."""
-        return find_spec(self.module) is not None
+        try:
+            return find_spec(self.module) is not None
+        except ModuleNotFoundError:  # the package that it would be in
+            return False
 
     def require(self) -> None:
         """Raises DriverMissing unless it is installed."""
@@ -32,7 +35,7 @@ class Driver:
         try:
             return import_module(self.module)
         except ModuleNotFoundError as error:
-            if error.name != self.module:
+            if not f"{self.module}.".startswith(f"{error.name}."):
                 raise
             raise self._missing() from None
 

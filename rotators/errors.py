@@ -63,7 +63,8 @@ class RotationError(Exception):
 
     def scrubbed(self, scrub: Scrub) -> RotationError:
         """The same error with every text passed through ``scrub``: no cause, no context."""
-        error = type(self)(scrub(self.found), scrub(self.cure))
+        error = type(self).__new__(type(self))  # whatever its own constructor takes
+        RotationError.__init__(error, scrub(self.found), scrub(self.cure))
         return error.about(**{key: scrub(value) for key, value in self.who.items()})
 
     def __str__(self) -> str:

@@ -5,6 +5,7 @@ Importing it loads neither boto3 nor any driver.
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 from collections.abc import Callable
@@ -50,6 +51,8 @@ def secrets_manager(settings: Settings) -> SecretsManager:
     from botocore.config import Config
     from botocore.exceptions import NoRegionError
 
+    # At DEBUG it logs whole answers, before the redactor knows which values are in them.
+    logging.getLogger("botocore").setLevel(logging.INFO)
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
@@ -69,6 +72,7 @@ def serve(event: object, context: object, choose: Callable[[], Dispatcher]) -> N
     telemetry = Telemetry()
     failure: RotationError | None = None
     trace: str | None = None
+    request: RotationRequest | None = None
     with scrubbing(redactor):
         try:
             deadline = Deadline.after(_seconds(context))
@@ -79,7 +83,8 @@ def serve(event: object, context: object, choose: Callable[[], Dispatcher]) -> N
         except RotationError as error:
             failure = error.scrubbed(redactor.scrub)
         except Exception as error:  # noqa: BLE001 nothing may leave unscrubbed
-            failure, trace = _defect(error), redactor.scrub(traceback.format_exc())
+            failure = _defect(error).about(secret=request.secret_id if request else None)
+            trace = redactor.scrub(traceback.format_exc())
         if failure is None:
             telemetry.succeeded(outcome)
         else:

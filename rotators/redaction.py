@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import traceback
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -31,24 +32,23 @@ class Redactor(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shapes: list[str] = []
+        self._shapes = {REDACTED}
+        self._pattern = _pattern(self._shapes)
 
     def hide_secret(self, secret: Secret) -> None:
         """Hides what a secret's value holds, but for the keys that say where and who."""
         self.hide(text for text in secret.sensitive() if len(text) >= _LEAST)
-        self.hide(str(secret[key]) for key in secret if "password" in key.lower())
+        passwords = (secret[key] for key in secret if "password" in key.lower())
+        self.hide(value for value in passwords if isinstance(value, str))
 
     def hide(self, values: Iterable[str]) -> None:
         """Hides these values from now on. Repeatable."""
-        shapes = {shape for value in values if value for shape in _shapes(value)}
-        # The longest first: a value may contain another.
-        self._shapes = sorted({*self._shapes, *shapes}, key=len, reverse=True)
+        self._shapes |= {shape for value in values if value for shape in _shapes(value)}
+        self._pattern = _pattern(self._shapes)
 
     def scrub(self, text: str) -> str:
         """``text`` without any hidden value."""
-        for shape in self._shapes:
-            text = text.replace(shape, REDACTED)
-        return text
+        return self._pattern.sub(REDACTED, text)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Lets every record pass, scrubbed: message, arguments, extras and traceback."""
@@ -72,13 +72,28 @@ class Redactor(logging.Filter):
         return self.scrub(str(value))
 
 
+def _pattern(shapes: Iterable[str]) -> re.Pattern[str]:
+    # The longest first: a value may contain another. The placeholder is one of the shapes, so
+    # that a value within it ("e") never takes it apart.
+    return re.compile("|".join(map(re.escape, sorted(shapes, key=len, reverse=True))))
+
+
 def _shapes(value: str) -> Iterator[str]:
-    yield value
-    yield value.replace("'", "''")
-    yield value.replace("\\", "\\\\")
-    yield value.replace("\\", "\\\\").replace("'", "''")
-    yield repr(value)[1:-1]
-    yield json.dumps(value)[1:-1]
-    yield json.dumps(value, ensure_ascii=False)[1:-1]
-    yield quote(value, safe="", errors="replace")
-    yield quote_plus(value, errors="replace")
+    for text in (value, value.replace("'", "''")):
+        slashed = text.replace("\\", "\\\\")
+        yield from (text, slashed)
+        yield slashed.replace("'", "\\'")
+        yield slashed.replace("'", "\\'").replace('"', '\\"')
+        yield text.replace("%", "%%")
+        # Which quote repr escapes depends on the text around: as it is alone, and beside both.
+        for show, start in ((repr, 1), (ascii, 1), (_repr_of_bytes, 2)):
+            yield show(text)[start:-1]
+            yield show(text + "'\"")[start:-4]
+        yield json.dumps(text)[1:-1]
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
+        yield quote(text, safe="", errors="replace")
+        yield quote_plus(text, errors="replace")
+
+
+def _repr_of_bytes(text: str) -> str:
+    return repr(text.encode(errors="surrogatepass"))

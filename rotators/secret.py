@@ -35,8 +35,9 @@ class Secret(Mapping[str, Any]):
         if text is None:
             raise MisconfiguredSecret("the secret's value is binary", _CURE)
         try:
-            text.encode()  # a lone surrogate could be read, but never be stored again
             fields = json.loads(text, object_pairs_hook=_unique)
+            # A lone surrogate, escaped or not, could be read, but never be stored again.
+            json.dumps(fields, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             fields = text
         if isinstance(fields, dict):
@@ -89,13 +90,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
+    # No recursion: JSON may nest deeper than Python calls.
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, Mapping):
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, int | float) and not isinstance(item, bool):
+            yield str(item)

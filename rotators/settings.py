@@ -26,6 +26,7 @@ A variable that is set to nothing counts as unset, EXCLUDE_CHARACTERS excepted.
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -95,7 +96,7 @@ def _length(environ: Mapping[str, str]) -> int:
     text = environ.get("PASSWORD_LENGTH", "").strip()
     if not text:
         return DEFAULT_LENGTH
-    if text.isascii() and text.isdigit() and int(text) in LENGTHS:
+    if re.fullmatch("[0-9]{1,9}", text) and int(text) in LENGTHS:
         return int(text)
     raise _invalid(environ, "PASSWORD_LENGTH", f"Set it to {LENGTHS[0]} to {LENGTHS[-1]}.")
 
@@ -115,7 +116,8 @@ def _endpoint(environ: Mapping[str, str]) -> str | None:
         return None
     try:
         url = urlsplit(text)
-        valid = url.scheme in {"http", "https"} and url.hostname and (url.port or True)
+        readable = url.hostname and not re.search(r"\s", text) and (url.port or True)
+        valid = url.scheme in {"http", "https"} and bool(readable)
     except ValueError:
         valid = False
     if valid:
@@ -136,7 +138,10 @@ def _strategy(environ: Mapping[str, str]) -> StrategyName | None:
 
 
 def _engines(environ: Mapping[str, str]) -> frozenset[str] | None:
-    names = frozenset(n.strip() for n in environ.get("ROTATION_ENGINES", "").split(",")) - {""}
+    text = environ.get("ROTATION_ENGINES", "").strip()
+    names = frozenset(name.strip() for name in text.split(",")) - {""}
+    if text and not names:
+        raise _invalid(environ, "ROTATION_ENGINES", "Name engines, such as postgres.")
     return names or None
 
 

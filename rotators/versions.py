@@ -131,7 +131,7 @@ class SecretsManager:
             with _errors("ListSecretVersionIds"):
                 page = self._client.list_secret_version_ids(**asked)
             found += page["Versions"]
-            if "NextToken" not in page:
+            if not page.get("NextToken"):
                 break
             asked["NextToken"] = page["NextToken"]
         found.sort(key=lambda version: version["CreatedDate"], reverse=True)
@@ -141,7 +141,7 @@ class SecretsManager:
 @contextmanager
 def _errors(operation: str) -> Iterator[None]:
     """Translates what boto3 raises."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:
         yield
@@ -150,6 +150,8 @@ def _errors(operation: str) -> Iterator[None]:
         code, message = str(details.get("Code")), str(details.get("Message"))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         raised = _translated(operation, code, message, int(status))
+    except ParamValidationError as error:
+        raised = MisconfiguredSecret(f"{operation} cannot be sent: {error}", "Mend what it names.")
     except BotoCoreError as error:
         raised = ServiceUnavailable(
             f"{operation} could not be sent: {error}",
@@ -166,6 +168,8 @@ def _translated(operation: str, code: str, message: str, status: int) -> Excepti
         return VersionNotFound(message)
     if code == "ResourceExistsException":
         return VersionExists(message)
+    if operation == "UpdateSecretVersionStage" and code == "InvalidParameterException":
+        code = "InvalidRequestException"  # the label is not where it was said
     passing = status >= _SERVER_ERROR or "Throttl" in code or "TooMany" in code
     kind, cure = (ServiceUnavailable, _RETRIED) if passing else _KINDS.get(code, _DEFECT)
     return kind(f"{operation} was refused: {code}: {message.rstrip('.')}", cure)

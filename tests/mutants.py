@@ -76,7 +76,7 @@ MUTANTS = (
     Mutant(
         "the label is taken away although AWSCURRENT no longer logs in",
         "rotators/database/strategies.py",
-        "        if self._logs_in(rotation, current):\n",
+        "        if signed_in.password == current.password and self._logs_in(rotation, current):\n",
         "        if True:\n",
     ),
     Mutant(

@@ -80,13 +80,14 @@ class Engine(ABC):
 @contextmanager
 def cut_off(fileno: int, deadline: Deadline, what: str) -> Iterator[None]:
     """Shuts a socket down when time is up, so that no driver waits for a silent server for ever."""
+    seconds = deadline.remaining(what)
     line = socket.socket(fileno=os.dup(fileno))
 
     def shut() -> None:
         with suppress(OSError):
             line.shutdown(socket.SHUT_RDWR)
 
-    timer = Timer(deadline.remaining(what), shut)
+    timer = Timer(seconds, shut)
     timer.daemon = True
     timer.start()
     try:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # whole connection string) would let a secret say more than where.
 _HOST = re.compile(r"[\w.:%-]+")
 _PORTS = range(1, 65536)
+_DIGITS = re.compile("[0-9]{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Login:
             engine=secret.text("engine"),
             host=host,
             port=_port(secret.get("port"), engine.default_port),
-            dbname=_plain(secret, "dbname") if secret.get("dbname") else engine.default_dbname,
+            dbname=_dbname(secret) or engine.default_dbname,
             tls=_tls(secret.get("ssl")),
             username=_username(secret, engine),
             password=_plain(secret, "password"),
@@ -82,14 +83,18 @@ class Login:
 def _port(value: object, default: int) -> int:
     if value is None:
         return default
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        value = int(value[:9])
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and value in _PORTS:
         return value
     raise MisconfiguredSecret(
         "the secret's 'port' is no port number",
         f"Store a number from {_PORTS[0]} to {_PORTS[-1]}, or leave it out for {default}.",
     )
+
+
+def _dbname(secret: Secret) -> str | None:
+    return None if secret.get("dbname") in (None, "") else _plain(secret, "dbname")
 
 
 def _tls(value: object) -> bool:

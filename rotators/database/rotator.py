@@ -36,7 +36,7 @@ class DatabaseRotator(Rotator):
 
     @property
     def strategy(self) -> str:
-        return self._strategy.name
+        return self._strategy.name.value
 
     def create(self, rotation: Rotation) -> Secret:
         with self._about(rotation.current, rotation) as current:

@@ -80,7 +80,7 @@ class SingleUser(Strategy):
                 return
             except ValueRefused as error:
                 refused = error
-        self._judge_refusal(rotation, current, pending, refused)
+        self._judge_refusal(rotation, current, pending, refused, session.login)
 
     def _sign_in(
         self, stack: ExitStack, rotation: Rotation, current: Login, pending: Login
@@ -137,7 +137,12 @@ class SingleUser(Strategy):
             return
 
     def _judge_refusal(
-        self, rotation: Rotation, current: Login, pending: Login, refused: ValueRefused
+        self,
+        rotation: Rotation,
+        current: Login,
+        pending: Login,
+        refused: ValueRefused,
+        signed_in: Login,
     ) -> None:
         """Rule: a refused value that is in place is success; one that is not may be given up.
 
@@ -146,7 +151,8 @@ class SingleUser(Strategy):
         if self._logs_in(rotation, current.with_password_of(pending)):
             rotation.say("the server refuses the new password, but it is in place already")
             return
-        if self._logs_in(rotation, current):
+        # A password that was refused a moment ago is not tried again (MOST_REFUSED).
+        if signed_in.password == current.password and self._logs_in(rotation, current):
             raise ValueRejected(
                 f"{refused.found}; it is not in place, and AWSCURRENT still logs in",
                 f"{refused.cure} AWSPENDING was taken from this version, so the next rotation"

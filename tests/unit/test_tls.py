@@ -1,0 +1,64 @@
+"""Which file of authorities is used."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from rotators import tls
+from rotators.errors import UntrustedServer
+
+
+def usual(monkeypatch: pytest.MonkeyPatch, default: Path | None, *others: Path) -> None:
+    paths = SimpleNamespace(cafile=None if default is None else str(default))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    monkeypatch.setattr(tls, "_USUAL", tuple(map(str, others)))
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    made = [tmp_path / name for name in ("first.pem", "second.pem", "third.pem")]
+    for path in made:
+        path.touch()
+    return made
+
+
+def test_the_configured_bundle_goes_before_all_others(
+    monkeypatch: pytest.MonkeyPatch, files: list[Path]
+) -> None:
+    usual(monkeypatch, files[0])
+    assert tls.authorities(files[1]) == files[1]
+
+
+def test_the_default_of_openssl_goes_before_the_usual_places(
+    monkeypatch: pytest.MonkeyPatch, files: list[Path]
+) -> None:
+    usual(monkeypatch, files[0], files[1])
+    assert tls.authorities(None) == files[0]
+
+
+def test_the_first_usual_place_that_is_a_file_is_taken(
+    monkeypatch: pytest.MonkeyPatch, files: list[Path], tmp_path: Path
+) -> None:
+    usual(monkeypatch, None, tmp_path / "absent.pem", tmp_path, files[1], files[2])
+    assert tls.authorities(None) == files[1]
+    usual(monkeypatch, tmp_path / "absent.pem", files[2])
+    assert tls.authorities(None) == files[2]
+
+
+def test_a_machine_without_authorities_is_an_error_with_both_ways_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    usual(monkeypatch, None, tmp_path / "absent.pem")
+    with pytest.raises(UntrustedServer) as caught:
+        tls.authorities(None)
+    assert "ROTATION_CA_BUNDLE" in caught.value.cure
+    assert '"ssl": false' in caught.value.cure
+
+
+def test_the_usual_places_include_those_of_lambda_and_debian() -> None:
+    assert "/etc/pki/tls/cert.pem" in tls._USUAL
+    assert "/etc/ssl/certs/ca-certificates.crt" in tls._USUAL
