@@ -139,6 +139,7 @@ class _Run:
         self.say = say
         self.engine: str | None = None
         self.strategy: str | None = None
+        self.arn = request.secret_id
 
     def play(self) -> str:
         step = {
@@ -254,7 +255,9 @@ class _Run:
 
     def _describe(self) -> SecretMetadata:
         self.deadline.remaining("DescribeSecret")
-        return self.versions.describe(self.request.secret_id)
+        metadata = self.versions.describe(self.request.secret_id)
+        self.arn = metadata.arn
+        return metadata
 
     def _admitted(self) -> bool:
         return admit(self._describe(), self.request.version_id)
@@ -303,4 +306,5 @@ class _Run:
             redactor=self.redactor,
             versions=self.versions,
             pending=pending,
+            secret_arn=self.arn,
         )

@@ -18,11 +18,11 @@ RotationError
 │   ├── VerifierRefused       the server wants cleartext, which is never sent
 │   ├── ValueRefused          the server's policy refuses the new value
 │   ├── ValueRejected         … which is known not to be in place: AWSPENDING was taken from it
-│   ├── AccessDenied          to Secrets Manager or the KMS key
+│   ├── AccessDenied          to Secrets Manager, the KMS key or the RDS API
 │   └── UnexpectedError       none of the above: a defect
 └── TransientError            may pass by itself; Secrets Manager's retry is the cure
     ├── ServerUnreachable     network, time-out, or a server that turns sessions away
-    ├── ServiceUnavailable    Secrets Manager
+    ├── ServiceUnavailable    Secrets Manager or the RDS API
     ├── ValueNotReadable      a staged value that cannot be read yet
     └── DeadlineExceeded      the invocation's time is used up
 
@@ -150,7 +150,7 @@ class ValueRejected(PermanentError):
 
 
 class AccessDenied(PermanentError):
-    """The function's role may not do this in Secrets Manager, or not use the KMS key."""
+    """The function's role may not do this in AWS, or not use the KMS key."""
 
 
 class UnexpectedError(PermanentError):
@@ -162,7 +162,7 @@ class ServerUnreachable(TransientError):
 
 
 class ServiceUnavailable(TransientError):
-    """Secrets Manager did not answer, or asked to slow down."""
+    """Secrets Manager (or the RDS API) did not answer, or asked to slow down."""
 
 
 class ValueNotReadable(TransientError):

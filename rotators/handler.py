@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from functools import cache
 
+from rotators import aws
 from rotators.deadline import Deadline
 from rotators.dispatcher import Dispatcher
 from rotators.errors import InvalidSetting, RotationError, UnexpectedError
@@ -23,9 +24,6 @@ from rotators.versions import SecretsManager
 
 # For a context that does not say how long the invocation may last.
 _DEFAULT_SECONDS = 30.0
-
-# Three attempts that nobody answers end within Lambda's usual 30 seconds.
-_CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 5, 3
 
 
 def lambda_handler(event: object, context: object) -> None:
@@ -47,23 +45,14 @@ def dispatcher() -> Dispatcher:
 
 def secrets_manager(settings: Settings) -> SecretsManager:
     """Secrets Manager through a new boto3 client, every wait of which is bounded."""
-    import boto3
-    from botocore.config import Config
     from botocore.exceptions import NoRegionError
 
     # At DEBUG it logs whole answers, before the redactor knows which values are in them.
     logging.getLogger("botocore").setLevel(logging.INFO)
-    config = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=_READ_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-    )
-    session = boto3.session.Session()
     try:
-        client = session.client("secretsmanager", endpoint_url=settings.endpoint_url, config=config)
+        return SecretsManager(aws.client("secretsmanager", settings.endpoint_url))
     except NoRegionError:
         raise InvalidSetting("no AWS Region is set", "Set AWS_REGION; Lambda does.") from None
-    return SecretsManager(client)
 
 
 def serve(event: object, context: object, choose: Callable[[], Dispatcher]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -33,6 +33,8 @@ class Rotation:
 
     Values are read when first asked for, once per invocation, and hidden from every log at once.
     ``pending`` is None in createSecret, and in a testSecret that comes alone without a value.
+    ``secret_arn`` is the secret's full ARN, however the event addresses it; in testSecret, which
+    asks for no labels, what the event says.
     """
 
     request: RotationRequest
@@ -41,6 +43,7 @@ class Rotation:
     redactor: Redactor
     versions: Versions
     pending: Secret | None = None
+    secret_arn: str = ""
 
     @cached_property
     def current(self) -> Secret:
@@ -79,8 +82,23 @@ class Rotation:
             except (VersionNotFound, MisconfiguredSecret):
                 continue
 
-    def _read(self, **which: str) -> Secret:
-        stored = self.versions.get(self.request.secret_id, **which)
+    def secret(self, secret_id: str) -> Secret:
+        """AWSCURRENT's value of another secret. Raises MisconfiguredSecret, AccessDenied."""
+        try:
+            return self._read(secret_id, stage=CURRENT)
+        except VersionNotFound:
+            raise MisconfiguredSecret(
+                f"there is no value in the secret {secret_id}",
+                "Name a secret that exists and has a value.",
+            ) from None
+
+    def tags(self, secret_id: str) -> Mapping[str, str]:
+        """Another secret's tags."""
+        return self.versions.describe(secret_id).tags
+
+    def _read(self, secret_id: str | None = None, **which: str) -> Secret:
+        self.deadline.remaining("GetSecretValue")
+        stored = self.versions.get(secret_id or self.request.secret_id, **which)
         secret = Secret.parse(stored.text)
         self.redactor.hide_secret(secret)
         return secret

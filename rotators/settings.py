@@ -20,6 +20,8 @@ ROTATION_CA_BUNDLE          path of a PEM file: the authorities that a server's 
                             come from. Unset: the runtime's.
 ROTATION_ADMIN_RESET        whether the admin (masterarn) may set the password of a user that
                             nothing else proves to be this secret's. Default false.
+ROTATION_PROVISIONED        whether both users of a pair are made by you: alternating-users then
+                            sets passwords and nothing else. Default false.
 
 A variable that is set to nothing counts as unset, EXCLUDE_CHARACTERS excepted.
 """
@@ -59,6 +61,7 @@ class Settings:
     engines: frozenset[str] | None = None
     ca_bundle: Path | None = None
     admin_reset: bool = False
+    provisioned: bool = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -80,6 +83,7 @@ class Settings:
             engines=_engines(environ),
             ca_bundle=_ca_bundle(environ),
             admin_reset=_flag(environ, "ROTATION_ADMIN_RESET"),
+            provisioned=_flag(environ, "ROTATION_PROVISIONED"),
         )
 
 

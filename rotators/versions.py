@@ -30,6 +30,7 @@ class SecretMetadata:
     arn: str
     rotation_enabled: bool | None
     stages: Mapping[str, frozenset[str]]
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     def holder(self, stage: str) -> str | None:
         """The id of the version that carries ``stage``."""
@@ -53,7 +54,7 @@ class Versions(Protocol):
     """
 
     def describe(self, secret_id: str) -> SecretMetadata:
-        """The secret's labels."""
+        """The secret's labels and tags."""
 
     def get(
         self, secret_id: str, *, version_id: str | None = None, stage: str | None = None
@@ -88,6 +89,7 @@ class SecretsManager:
             arn=answer["ARN"],
             rotation_enabled=answer.get("RotationEnabled"),
             stages={version: frozenset(held) for version, held in stages.items()},
+            tags={tag["Key"]: tag["Value"] for tag in answer.get("Tags", ())},
         )
 
     def get(

@@ -32,8 +32,8 @@ class Mutant:
 MUTANTS = (
     Mutant(
         "a value that is in place already is not looked for",
-        "rotators/database/strategies.py",
-        '        yield "AWSPENDING", pending\n',
+        "rotators/database/strategies/single_user.py",
+        '            or search.first("AWSPENDING", [pending])\n',
         "",
     ),
     Mutant(
@@ -57,9 +57,9 @@ MUTANTS = (
     ),
     Mutant(
         "an older password is sent to whatever host it is for",
-        "rotators/database/strategies.py",
-        "if login.same_account(current) and login.password not in tried:",
-        "if login.password not in tried:",
+        "rotators/database/strategies/single_user.py",
+        "if login.same_account(self.current) and login.password not in self._passwords:",
+        "if login.password not in self._passwords:",
     ),
     Mutant(
         "a retry stages another value",
@@ -69,13 +69,13 @@ MUTANTS = (
     ),
     Mutant(
         "the label of a value that is in place is taken away",
-        "rotators/database/strategies.py",
+        "rotators/database/strategies/single_user.py",
         "        if self._logs_in(rotation, current.with_password_of(pending)):\n",
         "        if False:\n",
     ),
     Mutant(
         "the label is taken away although AWSCURRENT no longer logs in",
-        "rotators/database/strategies.py",
+        "rotators/database/strategies/single_user.py",
         "        if signed_in.password == current.password and self._logs_in(rotation, current):\n",
         "        if True:\n",
     ),
@@ -105,15 +105,15 @@ MUTANTS = (
     ),
     Mutant(
         "the search for a password has no end",
-        "rotators/database/strategies.py",
-        "                if len(tried) == MOST_REFUSED:\n",
-        "                if False:\n",
+        "rotators/database/strategies/single_user.py",
+        "            if len(self.tried) == MOST_REFUSED:\n                return\n",
+        "",
     ),
     Mutant(
         "versions without a label are not searched",
-        "rotators/database/strategies.py",
-        "in islice(rotation.unlabelled(), MOST_UNLABELLED)",
-        "in ()",
+        "rotators/database/strategies/single_user.py",
+        '            or search.first("a version without label", self.unlabelled(rotation))\n',
+        "",
     ),
 )
 

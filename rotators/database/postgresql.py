@@ -2,54 +2,33 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rotators import tls
-from rotators.database.engine import Engine, Session, cut_off
-from rotators.database.rotator import DatabaseRotator
-from rotators.driver import Driver
-from rotators.errors import (
-    AccountLocked,
-    LoginRefused,
-    PermissionMissing,
-    ReadOnlyServer,
-    RotationError,
-    ServerUnreachable,
-    UnexpectedError,
-    UntrustedServer,
-    ValueRefused,
-    VerifierRefused,
+from rotators.database.engine import Session, cut_off
+from rotators.database.postgresql_errors import (
+    METHOD,
+    login_refused,
+    password_refused,
+    statement_failed,
 )
+from rotators.database.postgresql_roles import Roles, grants_lacking, missing
+from rotators.database.rotator import DatabaseRotator
+from rotators.database.users import ClonesUsers, Mark, Pair, User
+from rotators.driver import Driver
+from rotators.errors import PermissionMissing, RotationError, UnexpectedError
 
 if TYPE_CHECKING:
     from rotators.database.login import Login
     from rotators.deadline import Deadline
 
-# libpq gives no SQLSTATE for a refused login, only the server's sentence, in the language of its
-# lc_messages. These are PostgreSQL's own translations (postgres-15.mo).
-_WRONG_PASSWORD = re.compile(
-    "password authentication failed|Passwort-Authentifizierung .*fehlgeschlagen"
-    "|autentificación password falló|authentification par mot de passe échouée"
-    "|autenticazione con password fallita|パスワード認証に失敗"
-    "|პაროლით ავთენტიფიკაცია|password 인증을 실패"
-    "|не прошёл проверку подлинности|Lösenordsautentisering misslyckades"
-    "|не пройшов автентифікацію за допомогою пароля|Password 认证失败"
-)
-_MAY_NOT_LOG_IN = re.compile(
-    "is not permitted to log in|keine Berechtigung zum Einloggen|no se le permite conectarse"
-    "|n'est pas autorisé à se connecter|non è consentito effettuare il login"
-    "|ログインが許可されません|როლს შესვლის უფლება არ აქვს|접속을 허용하지 않음"
-    "|вход запрещён|tillåts inte logga in|вхід не дозволений|不允许角色.*进行登录"
-)
-_NO_TRUST = re.compile("certificate|does not support SSL|SSL error: (?!.*(?i:eof))")
 _SCRAM = "scram-sha-256"
 # libpq's require_auth, by whether there is TLS. A server that asks for nothing would "prove" every
 # password; without TLS, none is sent in clear.
 _LESS = {True: "!none", False: "md5"}
-_METHOD = "authentication method requirement"
 _LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s, 0))"
 _TIME_OUTS = (
     "SELECT pg_catalog.set_config('statement_timeout', %s, true),"
@@ -57,7 +36,7 @@ _TIME_OUTS = (
 )
 
 
-class PostgreSQL(Engine):
+class PostgreSQL(ClonesUsers):
     """PostgreSQL through psycopg 3."""
 
     name = "PostgreSQL"
@@ -75,8 +54,8 @@ class PostgreSQL(Engine):
             try:
                 connection = psycopg.connect(**self._parameters(login, deadline, method))
             except psycopg.Error as error:
-                refusal = _refused(str(error))
-                if _METHOD not in str(error):
+                refusal = login_refused(str(error))
+                if METHOD not in str(error):
                     break
             else:
                 return Session(connection, login, deadline)
@@ -87,54 +66,94 @@ class PostgreSQL(Engine):
         session.connection.close()
 
     def set_password(self, session: Session, username: str, password: str) -> None:
-        from psycopg import sql
-
-        with self._transaction(session, username):
-            algorithm = self._algorithm(session)
-            verifier = session.connection.pgconn.encrypt_password(
-                password.encode(), username.encode(), algorithm.encode()
-            )
-            # By name: CURRENT_USER would be another role in a session that starts as one.
-            statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(
-                sql.Identifier(username), sql.Literal(verifier.decode())
-            )
-            try:
-                self.execute(session, statement)
-            except RotationError as error:
-                raise _judged(error) from None
+        with self.locked(session, username):
+            self._alter_password(session, username, password)
 
     def verify(self, session: Session) -> None:
-        (user,) = self.execute(session, "SELECT session_user::text")
+        ((user,),) = self.execute(session, "SELECT session_user::text")
         if user != session.login.username:
             raise UnexpectedError(
                 f"the server says that the session is user {user!r}'s",
                 "Look at what stands between the function and the server (a pooler, a user map).",
             )
 
-    def execute(self, session: Session, statement: Any, *values: str) -> Any:  # noqa: ANN401
-        """One statement; the first row, if there is any."""
+    def look(self, admin: Session, username: str) -> User | None:
+        return self._roles(admin).look(username)
+
+    @contextmanager
+    def locked(self, admin: Session, username: str) -> Iterator[None]:
+        """One transaction, bounded in time, of one rotator of this user at a time."""
+        # Two rotators at once would end in "tuple concurrently updated". A role may be set to
+        # default_transaction_read_only, and may start as another role.
+        self.execute(admin, "BEGIN READ WRITE")
+        milliseconds = str(admin.deadline.milliseconds("a statement"))
+        self.execute(admin, _TIME_OUTS, milliseconds, milliseconds)
+        self.execute(admin, "SET LOCAL ROLE NONE")
+        self.execute(admin, _LOCK, f"rotators:{username}")
+        # Whatever fails inside ends the session, and with it the transaction.
+        yield
+        self.execute(admin, "COMMIT")
+
+    def provide(
+        self, admin: Session, pair: Pair, mark: Mark, password: str, *, provisioned: bool
+    ) -> list[str]:
+        roles = self._roles(admin)
+        if provisioned and roles.look(pair.target) is None:
+            raise missing(pair.target)
+        warnings: list[str] = []
+        try:
+            if not provisioned and pair.target == pair.alternate:
+                warnings = roles.make_alternate(pair)
+            self._alter_password(admin, pair.target, password)
+            if not provisioned:
+                roles.mark(pair, mark)
+        except PermissionMissing as error:
+            raise grants_lacking(error, pair, admin.login.username) from None
+        return warnings
+
+    def compare(self, session: Session, pair: Pair) -> list[str]:
+        roles = self._roles(session)
+        if pair.target == pair.base:
+            return roles.strays(pair)
+        if roles.starts_as_base(pair) or roles.inherits_for_now(pair):
+            return []
+        return [f"{pair.alternate!r} is no member of {pair.base!r}, or does not start as it"]
+
+    def execute(
+        self,
+        session: Session,
+        statement: Any,  # noqa: ANN401 what psycopg takes
+        *values: object,
+    ) -> list[tuple[Any, ...]]:
+        """One statement; its rows."""
         psycopg = self.driver.load()
         try:
             with cut_off(session.connection.fileno(), session.deadline, "a statement"):
                 cursor = session.connection.execute(statement, values or None)
-                return cursor.fetchone() if cursor.description else None
+                return list(cursor.fetchall()) if cursor.description else []
         except psycopg.Error as error:
-            failure = _failed(error)
+            failure = statement_failed(error)
         raise failure
 
-    @contextmanager
-    def _transaction(self, session: Session, username: str) -> Iterator[None]:
-        """One transaction, bounded in time, of one rotator of this user at a time."""
-        # Two rotators at once would end in "tuple concurrently updated". A role may be set to
-        # default_transaction_read_only, and may start as another role.
-        self.execute(session, "BEGIN READ WRITE")
-        milliseconds = str(session.deadline.milliseconds("a statement"))
-        self.execute(session, _TIME_OUTS, milliseconds, milliseconds)
-        self.execute(session, "SET LOCAL ROLE NONE")
-        self.execute(session, _LOCK, f"rotators:{username}")
-        # Whatever fails inside ends the session, and with it the transaction.
-        yield
-        self.execute(session, "COMMIT")
+    def _roles(self, session: Session) -> Roles:
+        version = session.connection.info.server_version
+        return Roles(partial(self.execute, session), version // 10_000)
+
+    def _alter_password(self, session: Session, username: str, password: str) -> None:
+        from psycopg import sql
+
+        algorithm = self._algorithm(session)
+        verifier = session.connection.pgconn.encrypt_password(
+            password.encode(), username.encode(), algorithm.encode()
+        )
+        # By name: CURRENT_USER would be another role in a session that starts as one.
+        statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+            sql.Identifier(username), sql.Literal(verifier.decode())
+        )
+        try:
+            self.execute(session, statement)
+        except RotationError as error:
+            raise password_refused(error) from None
 
     def _algorithm(self, session: Session) -> str:
         """How the new verifier is made: as the present one, if that is SCRAM's.
@@ -144,7 +163,7 @@ class PostgreSQL(Engine):
         """
         if session.connection.info.get_parameters().get("require_auth") == _SCRAM:
             return _SCRAM
-        (algorithm,) = self.execute(session, "SHOW password_encryption")
+        ((algorithm,),) = self.execute(session, "SHOW password_encryption")
         return str(algorithm)
 
     def _parameters(self, login: Login, deadline: Deadline, method: str) -> dict[str, Any]:
@@ -177,72 +196,3 @@ class PostgreSQLRotator(DatabaseRotator):
     """Rotates PostgreSQL users."""
 
     engine = PostgreSQL
-
-
-def _refused(message: str) -> RotationError:
-    """What a login ended with, by libpq's message. It holds no password."""
-    said = message.strip().rsplit("failed: ", 1)[-1].strip()
-    if _WRONG_PASSWORD.search(message):
-        return LoginRefused(
-            f"the server says: {said}",
-            "Check the password, and VALID UNTIL of the role (PostgreSQL says the same for both).",
-        )
-    if _MAY_NOT_LOG_IN.search(message):
-        return AccountLocked(f"the server says: {said}", "Allow it: ALTER ROLE … LOGIN.")
-    if _METHOD in message:
-        return UntrustedServer(
-            f"the login would prove nothing, or show the password: {said}",
-            "Let pg_hba.conf ask this user for scram-sha-256.",
-        )
-    if "pg_hba.conf" not in message and _NO_TRUST.search(message):
-        return UntrustedServer(f"no verified TLS: {said}", tls.CURE)
-    return ServerUnreachable(
-        f"no session: {said}",
-        "Check host, port and dbname of the secret, the network between the function and the"
-        " server (subnets, security groups), and whether the server takes connections.",
-    )
-
-
-def _failed(error: Any) -> RotationError:  # noqa: ANN401 psycopg is not imported here
-    """What a statement ended with, by SQLSTATE. The statement itself is never repeated."""
-    state = error.sqlstate
-    said = f"the server says: {error.diag.message_primary or 'nothing'} ({state})"
-    if state is None or state[:2] in _PASSING or state == _INTERNAL:
-        return ServerUnreachable(
-            f"the session ended, or the server had to give up: {said}" if state else _CUT_OFF,
-            "Secrets Manager retries. If it keeps failing, look for locks, load and the network.",
-        )
-    if state == _INSUFFICIENT_PRIVILEGE:
-        return PermissionMissing(
-            said, "A user may change its own password unless the server restricts that (on RDS:"
-            " rds.restrict_password_commands; then GRANT rds_password TO the user).",
-        )  # fmt: skip
-    if state in _READ_ONLY:
-        return ReadOnlyServer(said, "Store the writer's host in the secret: this is a standby.")
-    return UnexpectedError(said, "Report this as a defect, with the SQLSTATE.")
-
-
-_WANTS_CLEARTEXT = "not a plain text"  # credcheck's words; its SQLSTATE varies
-_PASSING = frozenset({"08", "40", "53", "55", "57", "58"})
-_INTERNAL = "XX000"  # "tuple concurrently updated", when another program alters the role
-_INSUFFICIENT_PRIVILEGE = "42501"
-# A read-only transaction; "cannot set transaction read-write mode during recovery".
-_READ_ONLY = frozenset({"25006", "0A000"})
-_CUT_OFF = "the server went silent or closed the session"
-
-
-def _judged(error: RotationError) -> RotationError:
-    """Why ALTER ROLE … PASSWORD was refused: if for no general reason, a policy did it."""
-    if _WANTS_CLEARTEXT in error.found:
-        return VerifierRefused(
-            error.found,
-            "A password-checking module wants cleartext, which is never sent. Allow verifiers:"
-            " credcheck.encrypted_password_allowed = on.",
-        )
-    if not isinstance(error, UnexpectedError):
-        return error
-    return ValueRefused(
-        error.found,
-        "Match the password settings of the function (PASSWORD_LENGTH, EXCLUDE_…) to the"
-        " server's policy.",
-    )

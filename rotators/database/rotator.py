@@ -32,7 +32,8 @@ class DatabaseRotator(Rotator):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         engine = self.engine(settings.ca_bundle)
-        self._strategy = strategy_for(settings.strategy or StrategyName.SINGLE_USER, engine)
+        name = settings.strategy or StrategyName.SINGLE_USER
+        self._strategy = strategy_for(name, engine, settings)
 
     @property
     def strategy(self) -> str:
@@ -43,7 +44,7 @@ class DatabaseRotator(Rotator):
             self._require_strategy_said(rotation.current)
             self.engine.driver.require()
             password = self.settings.passwords.generate(self.engine.excluded_characters)
-            fields = self._strategy.successor(current)
+            fields = self._strategy.successor(current, rotation.current)
             return rotation.current.replace(**fields, password=password)
 
     def set(self, rotation: Rotation) -> None:

@@ -31,6 +31,8 @@ class Target(Protocol):
     """The server that a rotator is tested on."""
 
     settings: Settings
+    # The admin's secret, for strategies that need one.
+    admin: Mapping[str, Any] | None
 
     def new_secret(self) -> dict[str, Any]:
         """A new user of the server, as the value of a secret."""
@@ -50,6 +52,7 @@ class Bench:
         self.points: CrashPoints | None = None
         self.engines: set[str] = set()
         self.arns: list[str] = []
+        self.admin_arn = ""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -67,7 +70,11 @@ class Bench:
 
     def secret(self, **fields: Any) -> tuple[str, dict[str, Any]]:  # noqa: ANN401 JSON
         """A new secret for a new user: its ARN and its value."""
-        value = {**self.target.new_secret(), **fields}
+        admin = self.target.admin
+        if admin is not None and not self.admin_arn:
+            self.admin_arn = self.simulator.create_secret("admin", admin)
+        masterarn = {} if admin is None else {"masterarn": self.admin_arn}
+        value = {**self.target.new_secret(), **masterarn, **fields}
         self.engines.add(value["engine"])
         arn = self.simulator.create_secret(f"app/{len(self.arns)}", value)
         self.arns.append(arn)

@@ -6,14 +6,23 @@ The function does not know it: it is in no registry unless a test puts it there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from rotators.database.engine import Engine, Session
+from rotators.database.engine import Session
 from rotators.database.rotator import DatabaseRotator
+from rotators.database.users import ClonesUsers, Mark, Pair, User
 from rotators.driver import Driver
-from rotators.errors import AccountLocked, LoginRefused, ServerUnreachable, ValueRefused
+from rotators.errors import (
+    AccountLocked,
+    LoginRefused,
+    MisconfiguredSecret,
+    PermissionMissing,
+    ServerUnreachable,
+    ValueRefused,
+)
 
 if TYPE_CHECKING:
     from rotators.database.login import Login
@@ -29,6 +38,9 @@ class MemoryServer:
     host: str
     passwords: dict[str, str] = field(default_factory=dict, repr=False)
     locked: set[str] = field(default_factory=set)
+    admins: set[str] = field(default_factory=set)
+    rights: dict[str, frozenset[str]] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
     # The policy: whether a password is taken from a user.
     accepts: Callable[[str], bool] = field(default=lambda _: True, repr=False)
     accepted_logins: int = 0
@@ -36,6 +48,7 @@ class MemoryServer:
 
     _open: ClassVar[dict[str, MemoryServer]] = {}
     _lock: ClassVar[threading.Lock] = threading.Lock()
+    _transaction: ClassVar[threading.Lock] = threading.Lock()
 
     def __enter__(self) -> MemoryServer:
         self._open[self.host] = self
@@ -61,9 +74,20 @@ class MemoryServer:
                 raise LoginRefused("wrong user or password", "Check both.")
             self.accepted_logins += 1
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that happens inside, or nothing; one at a time."""
+        with self._transaction:
+            before = (dict(self.passwords), dict(self.rights), dict(self.marks))
+            try:
+                yield
+            except BaseException:
+                self.passwords, self.rights, self.marks = before
+                raise
 
-class Memory(Engine):
-    """The engine of MemoryServer."""
+
+class Memory(ClonesUsers):
+    """The engine of MemoryServer, with every ability that there is."""
 
     name = "Memory"
     driver = Driver("json", extra="testing")
@@ -89,6 +113,42 @@ class Memory(Engine):
 
     def verify(self, session: Session) -> None:
         pass
+
+    def look(self, admin: Session, username: str) -> User | None:
+        server: MemoryServer = admin.connection
+        if username not in server.passwords:
+            return None
+        privileges = ("admin",) if username in server.admins else ()
+        return User(username, privileges, server.marks.get(username))
+
+    def locked(
+        self,
+        admin: Session,
+        username: str,  # noqa: ARG002 the whole server is locked
+    ) -> AbstractContextManager[None]:
+        server: MemoryServer = admin.connection
+        return server.transaction()
+
+    def provide(
+        self, admin: Session, pair: Pair, mark: Mark, password: str, *, provisioned: bool
+    ) -> list[str]:
+        server: MemoryServer = admin.connection
+        if admin.login.username not in server.admins:
+            raise PermissionMissing("no admin", "Make it one.")
+        if provisioned and pair.target not in server.passwords:
+            raise MisconfiguredSecret(f"there is no user {pair.target!r}", "Make it.")
+        if not provisioned:
+            if pair.target == pair.alternate:
+                server.rights[pair.alternate] = server.rights.get(pair.base, frozenset())
+            server.marks.update(dict.fromkeys(pair.users, mark))
+        server.passwords[pair.target] = password
+        return []
+
+    def compare(self, session: Session, pair: Pair) -> list[str]:
+        server: MemoryServer = session.connection
+        other = pair.base if pair.target == pair.alternate else pair.alternate
+        none: frozenset[str] = frozenset()
+        return sorted(server.rights.get(other, none) - server.rights.get(pair.target, none))
 
 
 class MemoryRotator(DatabaseRotator):

@@ -168,6 +168,14 @@ def test_a_run_that_is_killed_can_be_repeated_and_ends_well(
     assert desk.rotated()
 
 
+# A background job of a shell ignores SIGINT, and so do its children unless they say otherwise.
+_WITH_INTERRUPTS = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("rotators", run_name="__main__", alter_sys=True)
+"""
+
+
 class TestDemo:
     @pytest.fixture(autouse=True)
     def postgresql_here(self) -> None:
@@ -194,8 +202,8 @@ class TestDemo:
         with tempfile.TemporaryDirectory() as temporary:
             directory = Path(temporary)
             directory.chmod(0o755)
-            with subprocess.Popen(
-                [sys.executable, "-m", "rotators", "demo"],
+            with subprocess.Popen(  # noqa: S603 this interpreter
+                [sys.executable, "-c", _WITH_INTERRUPTS, "demo"],
                 env={**os.environ, "TMPDIR": temporary},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

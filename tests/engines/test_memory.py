@@ -8,16 +8,20 @@ from typing import Any
 
 import pytest
 
-from rotators.settings import Settings
+from rotators.settings import Settings, StrategyName
 from rotators.testing.contract import EngineContract
 from rotators.testing.memory import ENGINE_NAME, MemoryRotator, MemoryServer
 
 
 class MemoryTarget:
-    settings = Settings()
+    admin: Mapping[str, Any] | None = None
 
-    def __init__(self, server: MemoryServer) -> None:
+    def __init__(self, server: MemoryServer, strategy: StrategyName) -> None:
         self.server = server
+        self.settings = Settings(strategy=strategy)
+        if strategy is StrategyName.ALTERNATING_USERS:
+            self.admin = self.new_secret()
+            server.admins.add(self.admin["username"])
 
     def new_secret(self) -> dict[str, Any]:
         user, password = f"user-{len(self.server.passwords)}", uuid.uuid4().hex
@@ -30,7 +34,7 @@ class MemoryTarget:
         }
 
     def logs_in(self, secret: Mapping[str, Any]) -> bool:
-        return self.server.passwords[secret["username"]] == str(secret["password"])
+        return self.server.passwords.get(secret["username"]) == str(secret["password"])
 
 
 class TestMemory(EngineContract):
@@ -39,4 +43,17 @@ class TestMemory(EngineContract):
     @pytest.fixture
     def target(self) -> Iterator[MemoryTarget]:
         with MemoryServer("contract") as server:
-            yield MemoryTarget(server)
+            yield MemoryTarget(server, StrategyName.SINGLE_USER)
+
+
+class TestMemoryAlternatingUsers(EngineContract):
+    rotator = MemoryRotator
+    calls = 13
+    logins = 3
+    zero_downtime = True
+    refused = 1
+
+    @pytest.fixture
+    def target(self) -> Iterator[MemoryTarget]:
+        with MemoryServer("contract") as server:
+            yield MemoryTarget(server, StrategyName.ALTERNATING_USERS)

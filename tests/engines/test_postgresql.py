@@ -13,6 +13,7 @@ import pytest
 
 from rotators.database.postgresql import PostgreSQLRotator
 from rotators.request import Step
+from rotators.settings import StrategyName
 from rotators.testing.bench import CREDENTIALS, Bench
 from rotators.testing.contract import EngineContract
 from rotators.testing.crashes import CrashPoints
@@ -22,12 +23,10 @@ if TYPE_CHECKING:
     from tests.servers import PostgreSQL
 
 
-class TestPostgreSQL(EngineContract):
-    rotator = PostgreSQLRotator
+class PostgreSQLContract(EngineContract):
+    """The contract, and a real death at every point."""
 
-    @pytest.fixture
-    def target(self, postgresql: PostgreSQL) -> PostgreSQLTarget:
-        return PostgreSQLTarget(postgresql)
+    rotator = PostgreSQLRotator
 
     @pytest.mark.parametrize("step", list(Step))
     def test_a_process_killed_at_any_point_is_healed_by_a_retry(
@@ -42,11 +41,28 @@ class TestPostgreSQL(EngineContract):
             event = {"Step": step.value, "SecretId": arn, "ClientRequestToken": token}
             if _serve_and_die(bench, event, at) == 0:
                 break
-            assert bench.lawful(arn), at
+            assert self._lawful(bench, arn), at
             bench.driver.retry(arn, token)
             self._assert_rotated(bench, arn, old, token, f"killed at {at}")
             at += 1
         assert at == len(_points(bench, step))
+
+
+class TestPostgreSQL(PostgreSQLContract):
+    @pytest.fixture
+    def target(self, postgresql: PostgreSQL) -> PostgreSQLTarget:
+        return PostgreSQLTarget(postgresql)
+
+
+class TestPostgreSQLAlternatingUsers(PostgreSQLContract):
+    calls = 13
+    logins = 3
+    zero_downtime = True
+    refused = 1
+
+    @pytest.fixture
+    def target(self, postgresql: PostgreSQL) -> PostgreSQLTarget:
+        return PostgreSQLTarget(postgresql, StrategyName.ALTERNATING_USERS)
 
 
 def _points(bench: Bench, step: Step) -> list[str]:
@@ -69,6 +85,7 @@ def _serve_and_die(bench: Bench, event: dict[str, str], at: int) -> int:
         "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
         "AWS_DEFAULT_REGION": CREDENTIALS["region_name"],
         "SECRETS_MANAGER_ENDPOINT": bench.simulator.endpoint_url,
+        "ROTATION_STRATEGY": bench.target.settings.strategy or "",
         "ROTATION_CA_BUNDLE": str(bench.target.settings.ca_bundle or ""),
     }
     run = subprocess.run(  # noqa: S603 this interpreter

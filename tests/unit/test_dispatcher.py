@@ -687,6 +687,7 @@ def test_no_call_is_made_when_the_time_is_used_up(step: Step) -> None:
 
 class MemoryTarget:
     settings = Settings()
+    admin: Mapping[str, Any] | None = None
 
     def __init__(self, server: MemoryServer) -> None:
         self.server = server

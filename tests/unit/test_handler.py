@@ -320,8 +320,8 @@ def test_a_defect_is_told_by_its_type_and_its_traceback_is_in_the_log_scrubbed(
         world.driver.rotate(world.arn)
     assert_scrubbed(caught.value)
     assert str(caught.value) == (
-        f"secret {world.arn!r}: a defect: ZeroDivisionError. The function's log has the traceback. Report it; secret"
-        " values were taken out."
+        f"secret {world.arn!r}: a defect: ZeroDivisionError. The function's log has the traceback."
+        " Report it; secret values were taken out."
     )
     trace, last = world.log.lines()[-2:]
     assert f"ZeroDivisionError: bang {REDACTED}" in trace["trace"]

@@ -31,6 +31,7 @@ VARIABLES = (
     "ROTATION_ENGINES",
     "ROTATION_CA_BUNDLE",
     "ROTATION_ADMIN_RESET",
+    "ROTATION_PROVISIONED",
 )
 TRUE = ("true", "True", "TRUE", "1", "y", "Y", "yes", " yes\n")
 FALSE = ("false", "False", "0", "n", "no", "NO", "\tno ")
@@ -107,7 +108,7 @@ def test_a_flag_changes_its_own_setting_only(name: str) -> None:
     assert read(**{name: str(flipped)}).passwords == expected
 
 
-@pytest.mark.parametrize("name", [*FLAGS, "ROTATION_ADMIN_RESET"])
+@pytest.mark.parametrize("name", [*FLAGS, "ROTATION_ADMIN_RESET", "ROTATION_PROVISIONED"])
 @pytest.mark.parametrize("value", NEITHER)
 def test_a_flag_that_is_neither_true_nor_false_is_refused(name: str, value: str) -> None:
     assert refused(name, value).cure == "Set it to true or false."
@@ -116,6 +117,8 @@ def test_a_flag_that_is_neither_true_nor_false_is_refused(name: str, value: str)
 def test_the_admin_may_reset_only_where_that_is_said() -> None:
     assert [read(ROTATION_ADMIN_RESET=text).admin_reset for text in TRUE] == [True] * len(TRUE)
     assert [read(ROTATION_ADMIN_RESET=text).admin_reset for text in FALSE] == [False] * len(FALSE)
+    assert read(ROTATION_PROVISIONED="true").provisioned
+    assert not read(ROTATION_PROVISIONED="false").provisioned
 
 
 @pytest.mark.parametrize(("text", "length"), [("4", 4), (" 20 ", 20), ("032", 32), ("4096", 4096)])

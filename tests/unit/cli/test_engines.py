@@ -50,7 +50,7 @@ def test_json_says_all_of_it() -> None:
         "driver": "json",
         "installed": True,
         "extra": "rotators[testing]",
-        "strategies": ["single-user"],
+        "strategies": ["single-user", "alternating-users"],
         "error": None,
     }
     assert found["no-module"]["error"].startswith("ModuleNotFoundError")

@@ -10,14 +10,9 @@ from typing import Any
 import pytest
 
 from rotators.database.login import Login
-from rotators.database.strategies import (
-    MOST_REFUSED,
-    MOST_UNLABELLED,
-    STRATEGIES,
-    SingleUser,
-    strategies_of,
-    strategy_for,
-)
+from rotators.database.strategies import STRATEGIES, strategies_of, strategy_for
+from rotators.database.strategies.base import MOST_REFUSED, MOST_UNLABELLED
+from rotators.database.strategies.single_user import SingleUser
 from rotators.deadline import Deadline
 from rotators.errors import (
     AccessDenied,
@@ -37,7 +32,7 @@ from rotators.redaction import Redactor
 from rotators.request import RotationRequest, Step
 from rotators.rotator import Rotation
 from rotators.secret import Secret
-from rotators.settings import StrategyName
+from rotators.settings import Settings, StrategyName
 from rotators.testing.memory import Memory, MemoryServer
 from rotators.versions import SecretMetadata, StoredValue
 
@@ -62,6 +57,9 @@ class History:
         self, secret_id: str, *, version_id: str | None = None, stage: str | None = None
     ) -> StoredValue:
         self.reads += 1
+        if stage == "AWSCURRENT":
+            self.reads -= 1
+            return StoredValue("v", frozenset([stage]), json.dumps(value(CURRENT)))
         found = self.previous if version_id is None else self.unlabelled_values[int(version_id)]
         if found is None:
             raise VersionNotFound
@@ -136,7 +134,7 @@ class Scene:
             Login.of(Secret(value(pending, **fields)), Memory),
         ]
         try:
-            SingleUser(self.engine).apply(self.rotation(), *logins)
+            SingleUser(self.engine, Settings()).apply(self.rotation(), *logins)
         finally:
             assert self.engine.open_sessions == 0
 
@@ -163,7 +161,7 @@ def test_every_strategy_is_registered_by_its_own_name() -> None:
 def test_every_engine_can_have_a_single_user() -> None:
     assert StrategyName.SINGLE_USER in strategies_of(Memory)
     engine = Memory()
-    strategy = strategy_for(StrategyName.SINGLE_USER, engine)
+    strategy = strategy_for(StrategyName.SINGLE_USER, engine, Settings())
     assert isinstance(strategy, SingleUser)
     assert strategy.engine is engine
 
@@ -182,21 +180,21 @@ def test_an_ability_that_the_engine_lacks_rules_a_strategy_out(
     monkeypatch.setattr("rotators.database.strategies.STRATEGIES", known)
     assert StrategyName.DUAL_PASSWORD in strategies_of(Bird)
     assert StrategyName.DUAL_PASSWORD not in strategies_of(Memory)
-    assert isinstance(strategy_for(StrategyName.DUAL_PASSWORD, Bird()), Flying)
+    assert isinstance(strategy_for(StrategyName.DUAL_PASSWORD, Bird(), Settings()), Flying)
 
 
 def test_a_strategy_that_the_engine_cannot_do_is_told_with_those_that_it_can() -> None:
     with pytest.raises(StrategyUnavailable) as caught:
-        strategy_for(StrategyName.DUAL_PASSWORD, Memory())
+        strategy_for(StrategyName.DUAL_PASSWORD, Memory(), Settings())
     assert str(caught.value) == (
         "Memory cannot be rotated by 'dual-password' (ROTATION_STRATEGY). Set ROTATION_STRATEGY"
-        " to one of: single-user."
+        " to one of: single-user, alternating-users."
     )
 
 
 def test_a_single_user_has_no_successor(scene: Scene) -> None:
     login = Login.of(Secret(value(CURRENT)), Memory)
-    assert SingleUser(scene.engine).successor(login) == {}
+    assert SingleUser(scene.engine, Settings()).successor(login, Secret(value(CURRENT))) == {}
 
 
 # ── proving ──
@@ -204,7 +202,7 @@ def test_a_single_user_has_no_successor(scene: Scene) -> None:
 
 def test_proving_logs_in_once_and_reads(scene: Scene) -> None:
     login = Login.of(Secret(value(CURRENT)), Memory)
-    SingleUser(scene.engine).prove(scene.rotation(), login)
+    SingleUser(scene.engine, Settings()).prove(scene.rotation(), login)
     assert scene.engine.tried == [login]
     assert (scene.engine.verified, scene.engine.open_sessions) == (1, 0)
 
@@ -212,7 +210,7 @@ def test_proving_logs_in_once_and_reads(scene: Scene) -> None:
 def test_a_password_that_is_refused_in_a_test_says_the_cure(scene: Scene) -> None:
     login = Login.of(Secret(value(PENDING)), Memory)
     with pytest.raises(LoginRefused) as caught:
-        SingleUser(scene.engine).prove(scene.rotation(), login)
+        SingleUser(scene.engine, Settings()).prove(scene.rotation(), login)
     assert caught.value.found == (
         "the server refuses the password to be tested: wrong user or password"
     )
@@ -223,7 +221,9 @@ def test_a_password_that_is_refused_in_a_test_says_the_cure(scene: Scene) -> Non
 def test_a_locked_account_is_told_as_it_is_in_a_test(scene: Scene) -> None:
     scene.server.locked.add("app")
     with pytest.raises(AccountLocked):
-        SingleUser(scene.engine).prove(scene.rotation(), Login.of(Secret(value(CURRENT)), Memory))
+        SingleUser(scene.engine, Settings()).prove(
+            scene.rotation(), Login.of(Secret(value(CURRENT)), Memory)
+        )
 
 
 # ── which password logs in ──
@@ -389,14 +389,14 @@ def test_a_locked_account_stops_the_search(scene: Scene) -> None:
 def test_a_server_that_is_not_there_stops_the_search(scene: Scene) -> None:
     current = Login.of(Secret(value(CURRENT, host="absent")), Memory)
     with pytest.raises(ServerUnreachable):
-        SingleUser(scene.engine).apply(scene.rotation(), current, current)
+        SingleUser(scene.engine, Settings()).apply(scene.rotation(), current, current)
     assert len(scene.engine.tried) == 1
 
 
 def test_no_time_left_stops_the_search(scene: Scene) -> None:
     login = Login.of(Secret(value(CURRENT)), Memory)
     with pytest.raises(DeadlineExceeded):
-        SingleUser(scene.engine).apply(scene.rotation(seconds=0), login, login)
+        SingleUser(scene.engine, Settings()).apply(scene.rotation(seconds=0), login, login)
     assert len(scene.engine.tried) == 1
 
 

@@ -1,0 +1,94 @@
+"""The admin's login: the secret that ``masterarn`` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from rotators import rds
+from rotators.database.login import Login
+from rotators.errors import ForbiddenTarget, MisconfiguredSecret, RotationError
+
+if TYPE_CHECKING:
+    from rotators.database.engine import Engine, Session
+    from rotators.database.users import User
+    from rotators.rds import Lookups
+    from rotators.rotator import Rotation
+    from rotators.secret import Secret
+
+# What a secret holds that RDS manages by itself; the rest is in its tags.
+_MANAGED = frozenset({"username", "password"})
+
+
+@contextmanager
+def admin_session(
+    rotation: Rotation, current: Login, engine: Engine, lookups: Lookups
+) -> Iterator[Session]:
+    """A session of the admin in the database of ``current``. Raises as ``admin_login``."""
+    admin = admin_login(rotation, current, type(engine), lookups)
+    try:
+        session = engine.open(admin, rotation.deadline)
+    except RotationError as error:
+        raise error.about(
+            host=admin.host, user=admin.username, admin=rotation.current.text("masterarn")
+        ) from None
+    try:
+        yield session
+    finally:
+        engine.close(session)
+
+
+def require_harmless(user: User, secret_arn: str) -> None:
+    """Raises ForbiddenTarget for a user that no admin may act on for this secret."""
+    if user.privileges:
+        raise ForbiddenTarget(
+            f"user {user.name!r} holds administrative rights: {', '.join(user.privileges)}",
+            "Rotate it by single-user, without its admin's help, or take those rights from it.",
+        )
+    mark = user.mark
+    if mark is not None and (mark.secret_arn != secret_arn or user.name not in mark.users):
+        raise ForbiddenTarget(
+            f"user {user.name!r} belongs to the secret {mark.secret_arn}, as one of"
+            f" {' and '.join(mark.users)}",
+            "Let each user have one secret. If that secret is gone, remove the mark from the"
+            " user's comment.",
+        )
+
+
+def admin_login(
+    rotation: Rotation, current: Login, engine: type[Engine], lookups: Lookups
+) -> Login:
+    """The admin's login to the database of ``current``. Repeatable.
+
+    Its host has to be the same, or the one that ``current``'s host is a reader of. Raises
+    MisconfiguredSecret, ForbiddenTarget, AccessDenied.
+    """
+    arn = rotation.current.text("masterarn")
+    try:
+        secret = rotation.secret(arn)
+        if secret.keys() == _MANAGED:
+            secret = _described(rotation, arn, secret, lookups)
+        admin = Login.of(secret, engine)
+    except RotationError as error:
+        raise error.about(admin=arn) from None
+    admin = replace(admin, host=rds.writer_of(admin.host), dbname=current.dbname)
+    if not lookups.same_database(current.host, admin.host):
+        raise ForbiddenTarget(
+            f"the secret's host is {current.host!r}, its admin's {admin.host!r}: not one database,"
+            " nor a replica of it",
+            "Mend 'masterarn', or one of the hosts: two names of one server count as two, unless"
+            " they are RDS's.",
+        ).about(admin=arn)
+    return admin
+
+
+def _described(rotation: Rotation, arn: str, secret: Secret, lookups: Lookups) -> Secret:
+    endpoint = lookups.managed_endpoint(rotation.tags(arn))
+    if endpoint is None:
+        raise MisconfiguredSecret(
+            "the admin secret has only username and password, and no tag of RDS says where",
+            "Add engine and host to it, or name the secret that RDS manages.",
+        )
+    return secret.replace(engine=endpoint.engine, host=endpoint.host, port=endpoint.port)

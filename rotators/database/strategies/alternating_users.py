@@ -1,0 +1,141 @@
+"""Two users that take turns: the one that applications use is never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from rotators import rds
+from rotators.database.admin import admin_session, require_harmless
+from rotators.database.login import Login
+from rotators.database.strategies.base import MOST_REFUSED, Strategy
+from rotators.database.users import ClonesUsers, Mark, Pair
+from rotators.errors import (
+    AccessDenied,
+    ForbiddenTarget,
+    LoginRefused,
+    MisconfiguredSecret,
+    PermissionMissing,
+)
+from rotators.settings import StrategyName
+
+if TYPE_CHECKING:
+    from rotators.database.engine import Session
+    from rotators.rotator import Rotation
+    from rotators.secret import Secret
+    from rotators.settings import Settings
+
+
+class AlternatingUsers(Strategy):
+    """An admin gives the other user of the pair a new password; AWSCURRENT's keeps working."""
+
+    name = StrategyName.ALTERNATING_USERS
+    needs = ClonesUsers
+
+    engine: ClonesUsers
+
+    def __init__(self, engine: ClonesUsers, settings: Settings) -> None:
+        super().__init__(engine, settings)
+        self.lookups = rds.Lookups()
+
+    def successor(self, current: Login, secret: Secret) -> Mapping[str, str]:
+        secret.text("masterarn")
+        return {"username": self._pair(current).target}
+
+    def apply(self, rotation: Rotation, current: Login, pending: Login) -> None:
+        pair = self._pair(current)
+        current.require_same(pending, pair.target)
+        self._require_current(rotation, current)
+        mark = Mark(rotation.secret_arn, pair.users)
+        with (
+            admin_session(rotation, current, self.engine, self.lookups) as session,
+            self.engine.locked(session, pair.base),
+        ):
+            self._require_ownership(rotation, session, pair, mark, current)
+            warnings = self.engine.provide(
+                session, pair, mark, pending.password, provisioned=self.settings.provisioned
+            )
+        for warning in warnings:
+            rotation.say(warning, warning=True)
+
+    def prove(self, rotation: Rotation, login: Login) -> None:
+        current = Login.of(rotation.current, type(self.engine))
+        if login.username == current.username:
+            # An attach that only tests: there may be no alternate yet.
+            super().prove(rotation, login)
+            return
+        pair = self._pair(current)
+        current.require_same(login, pair.target)
+        with self.session_to_test(rotation, login) as session:
+            lacking = self.engine.compare(session, pair)
+        if lacking:
+            raise PermissionMissing(
+                f"{login.username!r} may not do what {current.username!r} may: "
+                + "; ".join(lacking),
+                "Applications go on with AWSCURRENT. Run the statements, or revoke what the base"
+                " user is not to have; Secrets Manager then retries.",
+            )
+
+    def _pair(self, current: Login) -> Pair:
+        return Pair.following(current.username, self.engine.suffix, self.engine.username_bytes)
+
+    def _require_current(self, rotation: Rotation, current: Login) -> None:
+        """Whoever rewrites a secret has to know a password of the user it names."""
+        try:
+            with self.engine.session(current, rotation.deadline):
+                return
+        except LoginRefused as error:
+            raise LoginRefused(
+                f"AWSCURRENT does not log in, so the rotation is abandoned: {error.found}",
+                "Store the password that works as AWSCURRENT (put-secret-value), then rotate"
+                " again.",
+            ) from None
+
+    def _require_ownership(
+        self, rotation: Rotation, admin: Session, pair: Pair, mark: Mark, current: Login
+    ) -> None:
+        """Raises ForbiddenTarget unless both users may be touched, and the target is ours."""
+        base, alternate = (self.engine.look(admin, name) for name in pair.users)
+        if base is None:
+            raise MisconfiguredSecret(
+                f"there is no user {pair.base!r}, whose alternate {pair.alternate!r} would be",
+                "Store the base user's login as AWSCURRENT.",
+            )
+        for user in filter(None, (base, alternate)):
+            require_harmless(user, mark.secret_arn)
+        target = base if pair.target == pair.base else alternate
+        if target is None:
+            return  # it will be made, as the alternate of the user that just logged in
+        if target.mark == mark or self.settings.admin_reset:
+            return
+        if not self._was_ours(rotation, current, pair.target):
+            raise ForbiddenTarget(
+                f"user {pair.target!r} exists, and nothing proves that it belongs to this secret:"
+                " it has no mark of it, and no stored version logs in as it",
+                "Rename one of the two, or drop it if nobody uses it. If it is this secret's, set"
+                " ROTATION_ADMIN_RESET=true on the function for one rotation.",
+            )
+
+    def _was_ours(self, rotation: Rotation, current: Login, username: str) -> bool:
+        """Whether a stored version of this secret logs in as that user now."""
+        tried: set[str] = set()
+        try:
+            for login in self._stored(rotation):
+                ours = current.same_server(login) and login.username == username
+                if not ours or login.password in tried:
+                    continue
+                tried.add(login.password)
+                try:
+                    with self.engine.session(login, rotation.deadline):
+                        return True
+                except LoginRefused:
+                    if len(tried) == MOST_REFUSED:
+                        break
+        except AccessDenied as error:
+            rotation.say("older versions were not searched", warning=True, found=error.found)
+        return False
+
+    def _stored(self, rotation: Rotation) -> Iterator[Login]:
+        yield from self.readable(rotation.previous)
+        yield from self.readable(rotation.staged)
+        yield from self.unlabelled(rotation)

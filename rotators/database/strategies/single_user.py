@@ -1,0 +1,166 @@
+"""The user changes its own password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from rotators import rds
+from rotators.database.admin import admin_session, require_harmless
+from rotators.database.strategies.base import MOST_REFUSED, Strategy
+from rotators.database.users import AdministersUsers
+from rotators.errors import (
+    AccessDenied,
+    ForbiddenTarget,
+    LoginRefused,
+    ValueRefused,
+    ValueRejected,
+)
+from rotators.settings import StrategyName
+
+if TYPE_CHECKING:
+    from rotators.database.engine import Session
+    from rotators.database.login import Login
+    from rotators.rotator import Rotation
+    from rotators.secret import Secret
+
+
+class SingleUser(Strategy):
+    """The user changes its own password. Between set and finish AWSCURRENT does not log in."""
+
+    name = StrategyName.SINGLE_USER
+
+    def successor(self, current: Login, secret: Secret) -> Mapping[str, str]:  # noqa: ARG002 none
+        return {}
+
+    def apply(self, rotation: Rotation, current: Login, pending: Login) -> None:
+        current.require_same(pending, current.username)
+        with ExitStack() as stack:
+            session = self._sign_in(stack, rotation, current, pending)
+            if session.login == current.with_password_of(pending):
+                rotation.say("the new password is in place already")
+                return
+            try:
+                self.engine.set_password(session, pending.username, pending.password)
+                return
+            except ValueRefused as error:
+                refused = error
+        self._judge_refusal(rotation, current, pending, refused, session.login)
+
+    def _sign_in(
+        self, stack: ExitStack, rotation: Rotation, current: Login, pending: Login
+    ) -> Session:
+        """A session that may set the password: the user's own, by whichever it has now."""
+        search = _Search(self, stack, rotation, current)
+        session = (
+            search.first("AWSCURRENT", [current])
+            or search.first("AWSPENDING", [pending])
+            or search.first("AWSPREVIOUS", self.readable(rotation.previous))
+            or self._admin(search)
+            or search.first("a version without label", self.unlabelled(rotation))
+        )
+        if session is not None:
+            return session
+        raise LoginRefused(
+            f"the server refuses every stored password ({', '.join(search.tried)})"
+            + "".join(f"; {note}" for note in search.notes),
+            "Set the user's password on the server to AWSCURRENT's value, or store the password"
+            " that works as AWSCURRENT (put-secret-value); then rotate again. A server may also"
+            " answer so for an account that has expired.",
+        )
+
+    def _admin(self, search: _Search) -> Session | None:
+        """The admin's session, where there is one that may reset this user."""
+        rotation, current = search.rotation, search.current
+        if not rotation.current.get("masterarn") or not isinstance(self.engine, AdministersUsers):
+            return None
+        try:
+            session = search.stack.enter_context(
+                admin_session(rotation, current, self.engine, rds.Lookups())
+            )
+            user = self.engine.look(session, current.username)
+            if user is not None:
+                require_harmless(user, rotation.secret_arn)
+        except (LoginRefused, ForbiddenTarget) as error:
+            search.notes.append(f"the admin could not help: {error.found}")
+            return None
+        marked = user is not None and user.mark is not None
+        if user is not None and (marked or self.settings.admin_reset):
+            rotation.say("the admin resets the password", warning=True, user=user.name)
+            return session
+        search.notes.append(
+            "the admin may not reset it, because nothing proves that the user belongs to this"
+            " secret: set ROTATION_ADMIN_RESET=true on the function to allow it"
+        )
+        return None
+
+    def _judge_refusal(
+        self,
+        rotation: Rotation,
+        current: Login,
+        pending: Login,
+        refused: ValueRefused,
+        signed_in: Login,
+    ) -> None:
+        """Rule: a refused value that is in place is success; one that is not may be given up.
+
+        It may be in place: a password history refuses the value on a repeat.
+        """
+        if self._logs_in(rotation, current.with_password_of(pending)):
+            rotation.say("the server refuses the new password, but it is in place already")
+            return
+        # A password that was refused a moment ago is not tried again (MOST_REFUSED).
+        if signed_in.password == current.password and self._logs_in(rotation, current):
+            raise ValueRejected(
+                f"{refused.found}; it is not in place, and AWSCURRENT still logs in",
+                f"{refused.cure} AWSPENDING was taken from this version, so the next rotation"
+                " draws a new value.",
+            )
+        raise refused
+
+    def _logs_in(self, rotation: Rotation, login: Login) -> bool:
+        try:
+            with self.engine.session(login, rotation.deadline):
+                return True
+        except LoginRefused:
+            return False
+
+
+class _Search:
+    """The search for a password that works. Each is tried once, and only so many."""
+
+    def __init__(
+        self, strategy: Strategy, stack: ExitStack, rotation: Rotation, current: Login
+    ) -> None:
+        self.engine = strategy.engine
+        self.stack = stack
+        self.rotation = rotation
+        self.current = current
+        self.tried: list[str] = []
+        self.notes: list[str] = []
+        self._passwords: set[str] = set()
+
+    def first(self, label: str, logins: Iterable[Login]) -> Session | None:
+        """The first session that one of the logins opens; each lends only its password."""
+        try:
+            for login in self._untried(logins):
+                try:
+                    session = self.engine.session(login, self.rotation.deadline)
+                    return self.stack.enter_context(session)
+                except LoginRefused:
+                    self.tried.append(label)
+                    self.rotation.say("a password was refused", warning=True, candidate=label)
+        except AccessDenied as error:
+            self.notes.append(f"older versions were not searched: {error.found}")
+        return None
+
+    def _untried(self, logins: Iterable[Login]) -> Iterator[Login]:
+        if len(self.tried) == MOST_REFUSED:
+            return
+        for login in logins:
+            if login.same_account(self.current) and login.password not in self._passwords:
+                self._passwords.add(login.password)
+                yield self.current.with_password_of(login)
+            if len(self.tried) == MOST_REFUSED:
+                return
