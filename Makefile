@@ -35,7 +35,7 @@ type: $(VENV)/.dev  ## mypy --strict
 
 coverage: $(VENV)/.dev  ## branch coverage of the core, by the tests that need no server
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q tests/unit tests/engines/test_memory.py
+	$(BIN)/coverage run -m pytest -q -n $(WORKERS) tests/unit tests/engines/test_memory.py
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
