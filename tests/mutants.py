@@ -38,20 +38,20 @@ MUTANTS = (
     ),
     Mutant(
         "a finished version is promoted again",
-        "rotators/dispatcher.py",
+        "rotators/steps.py",
         "        if stored is None:\n            value",
         "        if stored is None:\n"
         "            self._promote(metadata.holder(CURRENT))\n            value",
     ),
     Mutant(
         "a superseded version is admitted",
-        "rotators/dispatcher.py",
+        "rotators/steps.py",
         "    if PENDING in stages:\n        return True\n",
         "    return True\n",
     ),
     Mutant(
         "a rotation that was switched off is admitted",
-        "rotators/dispatcher.py",
+        "rotators/steps.py",
         "    if metadata.rotation_enabled is False:\n",
         "    if False:\n",
     ),
@@ -63,7 +63,7 @@ MUTANTS = (
     ),
     Mutant(
         "a retry stages another value",
-        "rotators/dispatcher.py",
+        "rotators/steps.py",
         "            self._rotator(self._parse(self._staged()))\n        except",
         "            raise VersionNotFound\n        except",
     ),
@@ -87,19 +87,19 @@ MUTANTS = (
     ),
     Mutant(
         "a version without a value is promoted",
-        "rotators/dispatcher.py",
+        "rotators/steps.py",
         "            raise RotationRejected(error.found, error.cure) from None\n",
         "            stored = self.versions.get(self.request.secret_id, stage=CURRENT)\n",
     ),
     Mutant(
         "a value that cannot be read yet is not read again",
-        "rotators/dispatcher.py",
+        "rotators/steps.py",
         "READ_AGAIN_AFTER_SECONDS = (0.1, 0.3, 0.9)",
         "READ_AGAIN_AFTER_SECONDS = ()",
     ),
     Mutant(
         "a second delivery of createSecret fails",
-        "rotators/dispatcher.py",
+        "rotators/steps.py",
         "            self._staged_surely()\n            return",
         "            raise\n            return",
     ),

@@ -11,6 +11,7 @@ from rotators.database.strategies import strategies_of, strategy_for
 from rotators.errors import InvalidSetting, MisconfiguredSecret, RotationError
 from rotators.rotator import Rotator
 from rotators.settings import StrategyName
+from rotators.versions import CURRENT, PENDING
 
 if TYPE_CHECKING:
     from rotators.database.engine import Engine
@@ -50,7 +51,7 @@ class DatabaseRotator(Rotator):
     def set(self, rotation: Rotation) -> None:
         with self._about(rotation.current, rotation) as current:
             self._require_strategy_said(rotation.current)
-            self._strategy.apply(rotation, current, self._login(rotation.staged, "AWSPENDING"))
+            self._strategy.apply(rotation, current, self._login(rotation.staged, PENDING))
 
     def test(self, rotation: Rotation) -> None:
         with self._about(rotation.pending or rotation.current, rotation) as login:
@@ -59,7 +60,8 @@ class DatabaseRotator(Rotator):
     @contextmanager
     def _about(self, secret: Secret, rotation: Rotation) -> Iterator[Login]:
         """The secret's login; whatever fails from here on is about its host and user."""
-        login = self._login(secret, "AWSCURRENT" if secret is not rotation.pending else None)
+        label = PENDING if secret is rotation.pending else CURRENT
+        login = self._login(secret, label)
         if not login.tls:
             rotation.say('no TLS: the secret says "ssl": false', warning=True, host=login.host)
         try:
@@ -67,11 +69,11 @@ class DatabaseRotator(Rotator):
         except RotationError as error:
             raise error.about(host=login.host, user=login.username) from None
 
-    def _login(self, secret: Secret, label: str | None) -> Login:
+    def _login(self, secret: Secret, label: str) -> Login:
         try:
             return Login.of(secret, self.engine)
         except MisconfiguredSecret as error:
-            raise error.about(version=label or "AWSPENDING") from None
+            raise error.about(version=label) from None
 
     def _require_strategy_said(self, current: Secret) -> None:
         """A secret with an admin could mean two strategies; guessing wrong would lock users out."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pytest
 
 from rotators.deadline import Deadline
-from rotators.dispatcher import NOTHING_TO_DO, READ_AGAIN_AFTER_SECONDS, Dispatcher, Outcome, admit
+from rotators.dispatcher import Dispatcher, Outcome
 from rotators.errors import (
     AccessDenied,
     AccountLocked,
@@ -34,6 +34,7 @@ from rotators.registry import Registry
 from rotators.request import RotationRequest, Step
 from rotators.rotator import Rotation, Rotator
 from rotators.settings import Settings
+from rotators.steps import NOTHING_TO_DO, READ_AGAIN_AFTER_SECONDS, admit
 from rotators.testing.bench import Bench
 from rotators.testing.memory import ENGINE_NAME, MemoryRotator, MemoryServer
 from rotators.versions import CURRENT, PENDING, PREVIOUS, SecretMetadata, StoredValue

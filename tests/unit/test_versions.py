@@ -13,7 +13,6 @@ from botocore.config import Config
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from rotators.dispatcher import admit
 from rotators.errors import (
     AccessDenied,
     MisconfiguredSecret,
@@ -24,6 +23,7 @@ from rotators.errors import (
     VersionExists,
     VersionNotFound,
 )
+from rotators.steps import admit
 from rotators.versions import (
     CURRENT,
     PENDING,
