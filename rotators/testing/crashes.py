@@ -1,8 +1,8 @@
 """Crashes, before and after every Secrets Manager call and every effect of an engine.
 
 In this process, ``CrashPoints`` wraps the parts of a dispatcher. For a real death,
-``python -m rotators.testing.crashes N < EVENT.json`` serves one event as the Lambda function does
-and kills itself at the N-th point; it exits with 0 if it got past.
+``python -m rotators.testing.crashes ENGINE`` serves events as the Lambda function does, each in a
+process that kills itself at a given point.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from rotators import handler
 from rotators.database.rotator import DatabaseRotator
@@ -135,9 +135,34 @@ def kill_this_process() -> None:
 
 
 def main() -> None:
-    """Serves the event on standard input and dies at the point of the first argument."""
-    points = CrashPoints(int(sys.argv[1]), die=kill_this_process)
-    handler.serve(json.load(sys.stdin), None, lambda: points.dispatcher(handler.dispatcher()))
+    """Serves the events on standard input, each in a process of its own that dies at its point.
+
+    A line is ``{"at": N, "event": {…}}``; the answer to it is a line with the process's exit code,
+    minus the number of the signal that ended it.
+    """
+    dispatcher = handler.dispatcher()
+    driver = dispatcher.registry.load(sys.argv[1]).driver
+    if driver is not None:
+        driver.load()  # once, for all of them
+    for line in sys.stdin:
+        planned = json.loads(line)
+        pid = os.fork()
+        if not pid:
+            _serve(planned["event"], CrashPoints(planned["at"], die=kill_this_process))
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        sys.stdout.write(f"{code}\n")
+        sys.stdout.flush()
+
+
+def _serve(event: object, points: CrashPoints) -> NoReturn:
+    """The child's whole life. Its log is not the answer, so it goes nowhere."""
+    code = 1
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        handler.serve(event, None, lambda: points.dispatcher(handler.dispatcher()))
+        code = 0
+    finally:
+        os._exit(code)
 
 
 if __name__ == "__main__":

@@ -33,18 +33,19 @@ class PostgreSQLContract(EngineContract):
         self, bench: Bench, step: Step
     ) -> None:
         at = 0
-        while True:
-            arn, old = bench.secret()
-            token = bench.driver.start(arn)
-            for earlier in list(Step)[: list(Step).index(step)]:
-                bench.driver.step(arn, token, earlier.value)
-            event = {"Step": step.value, "SecretId": arn, "ClientRequestToken": token}
-            if _serve_and_die(bench, event, at) == 0:
-                break
-            assert self._lawful(bench, arn), at
-            bench.driver.retry(arn, token)
-            self._assert_rotated(bench, arn, old, token, f"killed at {at}")
-            at += 1
+        with Mortals(bench) as mortals:
+            while True:
+                arn, old = bench.secret()
+                token = bench.driver.start(arn)
+                for earlier in list(Step)[: list(Step).index(step)]:
+                    bench.driver.step(arn, token, earlier.value)
+                event = {"Step": step.value, "SecretId": arn, "ClientRequestToken": token}
+                if mortals.serve(event, at) == 0:
+                    break
+                assert self._lawful(bench, arn), at
+                bench.driver.retry(arn, token)
+                self._assert_rotated(bench, arn, old, token, f"killed at {at}")
+                at += 1
         assert at == len(_points(bench, step))
 
 
@@ -77,24 +78,39 @@ def _points(bench: Bench, step: Step) -> list[str]:
     raise AssertionError(step)
 
 
-def _serve_and_die(bench: Bench, event: dict[str, str], at: int) -> int:
-    """Serves the event in a process of its own. Returns 0 if it outlived all its points."""
-    environment = {
-        **{key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ},
-        "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
-        "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
-        "AWS_DEFAULT_REGION": CREDENTIALS["region_name"],
-        "SECRETS_MANAGER_ENDPOINT": bench.simulator.endpoint_url,
-        "ROTATION_STRATEGY": bench.target.settings.strategy or "",
-        "ROTATION_CA_BUNDLE": str(bench.target.settings.ca_bundle or ""),
-    }
-    run = subprocess.run(  # noqa: S603 this interpreter
-        [sys.executable, "-m", "rotators.testing.crashes", str(at)],
-        input=json.dumps(event).encode(),
-        env=environment,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode in {0, -signal.SIGKILL}, run.stderr.decode()
-    return run.returncode
+class Mortals:
+    """Processes that serve one event each, and die at a given point."""
+
+    def __init__(self, bench: Bench) -> None:
+        environment = {
+            **{key: os.environ[key] for key in ("PATH", "PYTHONPATH") if key in os.environ},
+            "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+            "AWS_DEFAULT_REGION": CREDENTIALS["region_name"],
+            "SECRETS_MANAGER_ENDPOINT": bench.simulator.endpoint_url,
+            "ROTATION_STRATEGY": bench.target.settings.strategy or "",
+            "ROTATION_CA_BUNDLE": str(bench.target.settings.ca_bundle or ""),
+        }
+        self._parent = subprocess.Popen(
+            [sys.executable, "-m", "rotators.testing.crashes", "postgres"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+
+    def __enter__(self) -> Mortals:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._parent.communicate(timeout=60)
+
+    def serve(self, event: dict[str, str], at: int) -> int:
+        """0 if the process outlived all its points; else it was killed."""
+        assert self._parent.stdin
+        assert self._parent.stdout
+        self._parent.stdin.write(json.dumps({"at": at, "event": event}) + "\n")
+        self._parent.stdin.flush()
+        code = int(self._parent.stdout.readline())
+        assert code in {0, -signal.SIGKILL}
+        return code
