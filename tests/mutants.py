@@ -69,14 +69,14 @@ MUTANTS = (
     ),
     Mutant(
         "the label of a value that is in place is taken away",
-        "rotators/database/strategies/single_user.py",
-        "        if self._logs_in(rotation, current.with_password_of(pending)):\n",
+        "rotators/database/strategies/base.py",
+        "        if self._logs_in(rotation, pending):\n",
         "        if False:\n",
     ),
     Mutant(
         "the label is taken away although AWSCURRENT no longer logs in",
-        "rotators/database/strategies/single_user.py",
-        "        if signed_in.password == current.password and self._logs_in(rotation, current):\n",
+        "rotators/database/strategies/base.py",
+        "        if current is not None and self._logs_in(rotation, current):\n",
         "        if True:\n",
     ),
     Mutant(
@@ -114,6 +114,42 @@ MUTANTS = (
         "rotators/database/strategies/single_user.py",
         '            or search.first("a version without label", self.unlabelled(rotation))\n',
         "",
+    ),
+    Mutant(
+        "an admin acts on users with administrative rights",
+        "rotators/database/admin.py",
+        "    if user.privileges:\n",
+        "    if False:\n",
+    ),
+    Mutant(
+        "an admin acts on users of other secrets",
+        "rotators/database/admin.py",
+        "    if mark is not None and (",
+        "    if mark is None and (",
+    ),
+    Mutant(
+        "an admin acts on an alternate that nothing proves to be this secret's",
+        "rotators/database/strategies/alternating_users.py",
+        "        if target.mark == mark or self.settings.admin_reset:\n",
+        "        if True:\n",
+    ),
+    Mutant(
+        "an admin resets a user that nothing proves to be this secret's",
+        "rotators/database/strategies/single_user.py",
+        "        if user is not None and (marked or self.settings.admin_reset):\n",
+        "        if user is not None:\n",
+    ),
+    Mutant(
+        "alternating users go on although AWSCURRENT does not log in",
+        "rotators/database/strategies/alternating_users.py",
+        "        self._require_current(rotation, current)\n",
+        "",
+    ),
+    Mutant(
+        "rights that the other user has are not compared",
+        "rotators/database/strategies/alternating_users.py",
+        "        if lacking:\n",
+        "        if False:\n",
     ),
 )
 

@@ -62,8 +62,8 @@ def admin_login(
 ) -> Login:
     """The admin's login to the database of ``current``. Repeatable.
 
-    Its host has to be the same, or the one that ``current``'s host is a reader of. Raises
-    MisconfiguredSecret, ForbiddenTarget, AccessDenied.
+    Its host and port have to be the same, or its host the one that ``current``'s is a reader or
+    replica of. Raises MisconfiguredSecret, ForbiddenTarget, AccessDenied.
     """
     arn = rotation.current.text("masterarn")
     try:
@@ -74,14 +74,23 @@ def admin_login(
     except RotationError as error:
         raise error.about(admin=arn) from None
     admin = replace(admin, host=rds.writer_of(admin.host), dbname=current.dbname)
-    if not lookups.same_database(current.host, admin.host):
-        raise ForbiddenTarget(
-            f"the secret's host is {current.host!r}, its admin's {admin.host!r}: not one database,"
-            " nor a replica of it",
-            "Mend 'masterarn', or one of the hosts: two names of one server count as two, unless"
-            " they are RDS's.",
-        ).about(admin=arn)
-    return admin
+    if _same_server(current, admin, lookups):
+        return admin
+    raise ForbiddenTarget(
+        f"the secret is for {current.host}:{current.port}, its admin for {admin.host}:{admin.port}:"
+        " not one database, nor a replica of it",
+        "Mend 'masterarn', or one of the hosts: two names of one server count as two, unless they"
+        " are RDS's.",
+    ).about(admin=arn)
+
+
+def _same_server(current: Login, admin: Login, lookups: Lookups) -> bool:
+    """Whether AWSCURRENT's login proves anything on the admin's server."""
+    one, other = (login.host.removesuffix(".").lower() for login in (current, admin))
+    if one == other:
+        # Another port may be anybody's server, which lets in whom it likes.
+        return current.port == admin.port
+    return lookups.same_database(one, other)
 
 
 def _described(rotation: Rotation, arn: str, secret: Secret, lookups: Lookups) -> Secret:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from rotators.errors import PermissionMissing, RotationError, UnexpectedError
 
 if TYPE_CHECKING:
     from rotators.database.login import Login
+    from rotators.database.postgresql_strays import Run
     from rotators.deadline import Deadline
 
 _SCRAM = "scram-sha-256"
@@ -30,6 +32,9 @@ _SCRAM = "scram-sha-256"
 # password; without TLS, none is sent in clear.
 _LESS = {True: "!none", False: "md5"}
 _LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(%s, 0))"
+# Where anybody may create an operator that suits better than PostgreSQL's own, this session would
+# run it, with its user's rights (CVE-2018-1058).
+_PATH = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
 _TIME_OUTS = (
     "SELECT pg_catalog.set_config('statement_timeout', %s, true),"
     " pg_catalog.set_config('lock_timeout', %s, true)"
@@ -88,6 +93,7 @@ class PostgreSQL(ClonesUsers):
         self.execute(admin, "BEGIN READ WRITE")
         milliseconds = str(admin.deadline.milliseconds("a statement"))
         self.execute(admin, _TIME_OUTS, milliseconds, milliseconds)
+        self.execute(admin, _PATH)
         self.execute(admin, "SET LOCAL ROLE NONE")
         self.execute(admin, _LOCK, f"rotators:{username}")
         # Whatever fails inside ends the session, and with it the transaction.
@@ -102,8 +108,9 @@ class PostgreSQL(ClonesUsers):
             raise missing(pair.target)
         warnings: list[str] = []
         try:
-            if not provisioned and pair.target == pair.alternate:
-                warnings = roles.make_alternate(pair)
+            if not provisioned:
+                alters = pair.target == pair.alternate
+                warnings = roles.make_alternate(pair) if alters else roles.lacking(pair)
             self._alter_password(admin, pair.target, password)
             if not provisioned:
                 roles.mark(pair, mark)
@@ -113,10 +120,11 @@ class PostgreSQL(ClonesUsers):
 
     def compare(self, session: Session, pair: Pair) -> list[str]:
         roles = self._roles(session)
-        if pair.target == pair.base:
-            return roles.strays(pair)
-        if roles.starts_as_base(pair) or roles.inherits_for_now(pair):
-            return []
+        with self._reading(session):
+            if pair.target == pair.base:
+                return roles.strays.lacking(pair)
+            if roles.starts_as_base(pair) or roles.inherits_for_now(pair):
+                return []
         return [f"{pair.alternate!r} is no member of {pair.base!r}, or does not start as it"]
 
     def execute(
@@ -136,8 +144,24 @@ class PostgreSQL(ClonesUsers):
         raise failure
 
     def _roles(self, session: Session) -> Roles:
-        version = session.connection.info.server_version
-        return Roles(partial(self.execute, session), version // 10_000)
+        major = session.connection.info.server_version // 10_000
+        elsewhere = partial(self._elsewhere, session)
+        return Roles(partial(self.execute, session), major, elsewhere)
+
+    @contextmanager
+    def _elsewhere(self, session: Session, database: str) -> Iterator[Run]:
+        """The same login in another database, to look around."""
+        login = replace(session.login, dbname=database)
+        with self.session(login, session.deadline) as other, self._reading(other):
+            yield partial(self.execute, other)
+
+    @contextmanager
+    def _reading(self, session: Session) -> Iterator[None]:
+        """One transaction that changes nothing, not even for whom a pooler serves next."""
+        self.execute(session, "BEGIN READ ONLY")
+        self.execute(session, _PATH)
+        yield
+        self.execute(session, "COMMIT")
 
     def _alter_password(self, session: Session, username: str, password: str) -> None:
         from psycopg import sql

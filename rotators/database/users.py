@@ -31,9 +31,12 @@ class Mark:
         found = _MARK.search(comment or "")
         try:
             said = json.loads(found[1]) if found else {}
-            return cls(said["secret"], (said["base"], said["alternate"]))
-        except (KeyError, TypeError, ValueError):
+            secret, base, alternate = (said[key] for key in ("secret", "base", "alternate"))
+            # Whoever may comment may have written anything: only text, and such that can be shown.
+            "".join((secret, base, alternate)).encode()
+        except (KeyError, TypeError, ValueError, RecursionError):
             return None
+        return cls(secret, (base, alternate))
 
     def write(self, comment: str | None) -> str:
         """The comment with this mark in the place of any other."""
@@ -65,11 +68,16 @@ class Pair:
     def following(cls, username: str, suffix: str, limit: int) -> Pair:
         """The pair of the user that is AWSCURRENT's; the other one is the target.
 
-        Raises MisconfiguredSecret if the alternate's name would be too long.
+        Raises MisconfiguredSecret if there is no base, or the alternate's name would be too long.
         """
         base = username.removesuffix(suffix)
         alternate = base + suffix
-        if not base or len(alternate.encode()) > limit:
+        if not base:
+            raise MisconfiguredSecret(
+                f"no alternate can be named after {username!r}, which is nothing but the suffix",
+                "Use another user name.",
+            )
+        if len(alternate.encode()) > limit:
             raise MisconfiguredSecret(
                 f"no alternate can be named after {username!r}: with {suffix!r} its name would have"
                 f" {len(alternate.encode())} bytes of at most {limit}",
@@ -86,18 +94,21 @@ class AdministersUsers(Engine):
     """The ability of an engine to act on a user in an admin's session."""
 
     @abstractmethod
+    def locked(self, admin: Session, username: str) -> AbstractContextManager[None]:
+        """What happens inside happens as a whole, and to one rotator of this user at a time.
+
+        Nothing inside is looked up where users of the server could have planted it.
+        """
+
+    @abstractmethod
     def look(self, admin: Session, username: str) -> User | None:
-        """The user, or None if there is none."""
+        """The user, or None if there is none, within ``locked``."""
 
 
 class ClonesUsers(AdministersUsers):
     """The ability to keep an alternate with the rights of a base user."""
 
     suffix: ClassVar[str] = "_clone"
-
-    @abstractmethod
-    def locked(self, admin: Session, username: str) -> AbstractContextManager[None]:
-        """What happens inside happens as a whole, and to one rotator of this user at a time."""
 
     @abstractmethod
     def provide(

@@ -137,6 +137,8 @@ class Memory(ClonesUsers):
             raise PermissionMissing("no admin", "Make it one.")
         if provisioned and pair.target not in server.passwords:
             raise MisconfiguredSecret(f"there is no user {pair.target!r}", "Make it.")
+        if not server.accepts(password):
+            raise ValueRefused("the policy does not take it", "Draw another.")
         if not provisioned:
             if pair.target == pair.alternate:
                 server.rights[pair.alternate] = server.rights.get(pair.base, frozenset())

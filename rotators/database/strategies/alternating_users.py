@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotators import rds
 from rotators.database.admin import admin_session, require_harmless
 from rotators.database.login import Login
 from rotators.database.strategies.base import MOST_REFUSED, Strategy
@@ -16,6 +16,7 @@ from rotators.errors import (
     LoginRefused,
     MisconfiguredSecret,
     PermissionMissing,
+    ValueRefused,
 )
 from rotators.settings import StrategyName
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from rotators.database.engine import Session
     from rotators.rotator import Rotation
     from rotators.secret import Secret
-    from rotators.settings import Settings
 
 
 class AlternatingUsers(Strategy):
@@ -34,10 +34,6 @@ class AlternatingUsers(Strategy):
 
     engine: ClonesUsers
 
-    def __init__(self, engine: ClonesUsers, settings: Settings) -> None:
-        super().__init__(engine, settings)
-        self.lookups = rds.Lookups()
-
     def successor(self, current: Login, secret: Secret) -> Mapping[str, str]:
         secret.text("masterarn")
         return {"username": self._pair(current).target}
@@ -46,6 +42,15 @@ class AlternatingUsers(Strategy):
         pair = self._pair(current)
         current.require_same(pending, pair.target)
         self._require_current(rotation, current)
+        try:
+            self._provide(rotation, pair, current, pending)
+        except ValueRefused as error:
+            refused = error
+        else:
+            return
+        self.judge(rotation, refused, pending, current)
+
+    def _provide(self, rotation: Rotation, pair: Pair, current: Login, pending: Login) -> None:
         mark = Mark(rotation.secret_arn, pair.users)
         with (
             admin_session(rotation, current, self.engine, self.lookups) as session,
@@ -68,6 +73,10 @@ class AlternatingUsers(Strategy):
         current.require_same(login, pair.target)
         with self.session_to_test(rotation, login) as session:
             lacking = self.engine.compare(session, pair)
+            if lacking and self.settings.provisioned:
+                # Made by hand, they may be equals (members of one group) instead of base and clone.
+                equals = Pair(login.username, current.username, login.username)
+                lacking = lacking if self.engine.compare(session, equals) else []
         if lacking:
             raise PermissionMissing(
                 f"{login.username!r} may not do what {current.username!r} may: "
@@ -108,31 +117,31 @@ class AlternatingUsers(Strategy):
             return  # it will be made, as the alternate of the user that just logged in
         if target.mark == mark or self.settings.admin_reset:
             return
-        if not self._was_ours(rotation, current, pair.target):
+        notes: list[str] = []
+        if not self._was_ours(rotation, replace(current, username=pair.target), notes):
             raise ForbiddenTarget(
                 f"user {pair.target!r} exists, and nothing proves that it belongs to this secret:"
-                " it has no mark of it, and no stored version logs in as it",
+                " it has no mark of it, and no stored version logs in as it" + "".join(notes),
                 "Rename one of the two, or drop it if nobody uses it. If it is this secret's, set"
                 " ROTATION_ADMIN_RESET=true on the function for one rotation.",
             )
 
-    def _was_ours(self, rotation: Rotation, current: Login, username: str) -> bool:
-        """Whether a stored version of this secret logs in as that user now."""
+    def _was_ours(self, rotation: Rotation, target: Login, notes: list[str]) -> bool:
+        """Whether a stored version of this secret logs in as that user now; it lends a password."""
         tried: set[str] = set()
         try:
             for login in self._stored(rotation):
-                ours = current.same_server(login) and login.username == username
-                if not ours or login.password in tried:
+                if not target.same_account(login) or login.password in tried:
                     continue
                 tried.add(login.password)
                 try:
-                    with self.engine.session(login, rotation.deadline):
+                    with self.engine.session(target.with_password_of(login), rotation.deadline):
                         return True
                 except LoginRefused:
                     if len(tried) == MOST_REFUSED:
                         break
         except AccessDenied as error:
-            rotation.say("older versions were not searched", warning=True, found=error.found)
+            notes.append(f"; older versions were not searched: {error.found}")
         return False
 
     def _stored(self, rotation: Rotation) -> Iterator[Login]:

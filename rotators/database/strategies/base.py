@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
+from rotators import rds
 from rotators.database.login import Login
-from rotators.errors import LoginRefused, MisconfiguredSecret
+from rotators.errors import LoginRefused, MisconfiguredSecret, ValueRefused, ValueRejected
 
 if TYPE_CHECKING:
     from rotators.database.engine import Engine, Session
@@ -32,6 +33,7 @@ class Strategy(ABC):
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self.engine = engine
         self.settings = settings
+        self.lookups = rds.Lookups()
 
     @abstractmethod
     def successor(self, current: Login, secret: Secret) -> Mapping[str, str]:
@@ -62,6 +64,32 @@ class Strategy(ABC):
                 "Secrets Manager starts the rotation again, which sets the password again. If it"
                 " keeps failing, somebody else changes this user's password.",
             ) from None
+
+    def judge(
+        self, rotation: Rotation, refused: ValueRefused, pending: Login, current: Login | None
+    ) -> None:
+        """Ends well if the refused value is in place: a password history refuses it on a repeat.
+
+        Raises ValueRejected if it is not and ``current``, unless None, still logs in: then it may
+        be given up. Else it may be the only one that is left, and ``refused`` is raised.
+        """
+        if self._logs_in(rotation, pending):
+            rotation.say("the server refuses the new password, but it is in place already")
+            return
+        if current is not None and self._logs_in(rotation, current):
+            raise ValueRejected(
+                f"{refused.found}; it is not in place, and AWSCURRENT still logs in",
+                f"{refused.cure} AWSPENDING was taken from this version, so the next rotation"
+                " draws a new value.",
+            )
+        raise refused
+
+    def _logs_in(self, rotation: Rotation, login: Login) -> bool:
+        try:
+            with self.engine.session(login, rotation.deadline):
+                return True
+        except LoginRefused:
+            return False
 
     def readable(self, value: Secret | None) -> Iterator[Login]:
         """The value's login, or nothing where it has none."""

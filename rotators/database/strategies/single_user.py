@@ -6,16 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from rotators import rds
 from rotators.database.admin import admin_session, require_harmless
 from rotators.database.strategies.base import MOST_REFUSED, Strategy
 from rotators.database.users import AdministersUsers
 from rotators.errors import (
     AccessDenied,
-    ForbiddenTarget,
     LoginRefused,
+    PermanentError,
     ValueRefused,
-    ValueRejected,
 )
 from rotators.settings import StrategyName
 
@@ -46,7 +44,9 @@ class SingleUser(Strategy):
                 return
             except ValueRefused as error:
                 refused = error
-        self._judge_refusal(rotation, current, pending, refused, session.login)
+        # A password that was refused a moment ago is not tried again (MOST_REFUSED).
+        works = current if session.login.password == current.password else None
+        self.judge(rotation, refused, current.with_password_of(pending), works)
 
     def _sign_in(
         self, stack: ExitStack, rotation: Rotation, current: Login, pending: Login
@@ -77,12 +77,16 @@ class SingleUser(Strategy):
             return None
         try:
             session = search.stack.enter_context(
-                admin_session(rotation, current, self.engine, rds.Lookups())
+                admin_session(rotation, current, self.engine, self.lookups)
             )
-            user = self.engine.look(session, current.username)
+            with self.engine.locked(session, current.username):
+                user = self.engine.look(session, current.username)
             if user is not None:
                 require_harmless(user, rotation.secret_arn)
-        except (LoginRefused, ForbiddenTarget) as error:
+        except PermanentError as error:
+            # A version without a label may help all the same.
+            if isinstance(error, LoginRefused):
+                search.tried.append("the admin's own")
             search.notes.append(f"the admin could not help: {error.found}")
             return None
         marked = user is not None and user.mark is not None
@@ -94,37 +98,6 @@ class SingleUser(Strategy):
             " secret: set ROTATION_ADMIN_RESET=true on the function to allow it"
         )
         return None
-
-    def _judge_refusal(
-        self,
-        rotation: Rotation,
-        current: Login,
-        pending: Login,
-        refused: ValueRefused,
-        signed_in: Login,
-    ) -> None:
-        """Rule: a refused value that is in place is success; one that is not may be given up.
-
-        It may be in place: a password history refuses the value on a repeat.
-        """
-        if self._logs_in(rotation, current.with_password_of(pending)):
-            rotation.say("the server refuses the new password, but it is in place already")
-            return
-        # A password that was refused a moment ago is not tried again (MOST_REFUSED).
-        if signed_in.password == current.password and self._logs_in(rotation, current):
-            raise ValueRejected(
-                f"{refused.found}; it is not in place, and AWSCURRENT still logs in",
-                f"{refused.cure} AWSPENDING was taken from this version, so the next rotation"
-                " draws a new value.",
-            )
-        raise refused
-
-    def _logs_in(self, rotation: Rotation, login: Login) -> bool:
-        try:
-            with self.engine.session(login, rotation.deadline):
-                return True
-        except LoginRefused:
-            return False
 
 
 class _Search:

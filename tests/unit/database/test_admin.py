@@ -17,6 +17,7 @@ from rotators.errors import (
     MisconfiguredSecret,
     PermissionMissing,
     RotationError,
+    ValueRejected,
 )
 from rotators.rds import Endpoint, Lookups
 from rotators.redaction import Redactor
@@ -259,3 +260,26 @@ def test_an_admin_that_cannot_help_is_said_and_the_search_goes_on(bench: Bench) 
     target.server.passwords[old["username"]] = "set by somebody else"
     with pytest.raises(LoginRefused, match="the admin could not help: wrong user or password"):
         bench.driver.rotate(arn)
+
+
+def test_a_value_that_the_policy_refuses_is_given_up(bench: Bench) -> None:
+    target: Any = bench.target
+    arn, old = bench.secret()
+    target.server.accepts = lambda password: password == "user-password"
+    with pytest.raises(ValueRejected, match="AWSCURRENT still logs in"):
+        bench.driver.rotate(arn)
+    assert list(bench.labelled(arn)) == ["AWSCURRENT"]
+    target.server.accepts = lambda _: True
+    bench.driver.rotate(arn)
+    assert bench.current(arn)["username"] == f"{old['username']}_clone"
+
+
+def test_a_refused_value_that_is_in_place_is_a_success(bench: Bench) -> None:
+    target: Any = bench.target
+    arn, old = bench.secret()
+    token = bench.driver.start(arn)
+    bench.driver.step(arn, token, Step.CREATE)
+    bench.driver.step(arn, token, Step.SET)
+    target.server.accepts = lambda _: False
+    bench.driver.retry(arn, token)
+    assert bench.current(arn)["username"] == f"{old['username']}_clone"
