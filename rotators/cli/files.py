@@ -76,14 +76,19 @@ class SecretFiles:
 
     def current(self) -> str:
         """AWSCURRENT's value, valid JSON. Raises FilesError."""
-        return _read(self.file)
+        return read_value(self.file)
+
+    def masterarn(self) -> str | None:
+        """The ARN of the admin's secret, if AWSCURRENT's value names one."""
+        named = Secret.parse(self.current()).get("masterarn")
+        return named if isinstance(named, str) and named else None
 
     def staged(self) -> str | None:
         """The value that an earlier run has staged and not finished, if any. Raises FilesError."""
         if not os.path.lexists(self.pending):
             return None
         self._require_own(self.pending)
-        text = _read(self.pending)
+        text = read_value(self.pending)
         if json.loads(text) == json.loads(self.current()):
             # The earlier run died between replacing FILE and this.
             self.pending.unlink()
@@ -169,7 +174,8 @@ def _beside(path: Path, ending: str) -> Path:
     return path.with_name(path.name + ending)
 
 
-def _read(path: Path) -> str:
+def read_value(path: Path) -> str:
+    """A secret's value, valid JSON. Raises FilesError."""
     try:
         text = path.read_text(encoding="utf-8")
         Secret.parse(text)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -25,7 +26,7 @@ from rotators.cli.local import local_secret
 from rotators.cli.report import Report
 from rotators.errors import RotationError
 from rotators.request import Step
-from rotators.settings import Settings
+from rotators.settings import Settings, StrategyName
 
 if TYPE_CHECKING:
     from rotators.cli.files import SecretFiles
@@ -42,14 +43,21 @@ class Invocation:
     log: TextIO
     progress: bool
 
-    def locally(self, files: SecretFiles, *, test_only: bool) -> Report:
-        """With the secret in ``files``. Raises ClickException for what is wrong with those."""
+    def locally(self, files: SecretFiles, admin: Path | None = None, *, test_only: bool) -> Report:
+        """With the secret in ``files``, and its admin's in ``admin``.
+
+        Raises ClickException for what is wrong with those.
+        """
         report = Report("Secrets Manager simulated")
         try:
             plan = Plan.of(self.event, play_earlier=not test_only)
             _require_test(plan, test_only=test_only)
             settings = Settings.from_environ(os.environ)
-            with local_secret(plan.request, files) as secret:
+            alternates = settings.strategy is StrategyName.ALTERNATING_USERS
+            _require_admin(files, admin, needed=alternates and not test_only)
+            if alternates and not plan.request.secret_id.startswith("arn:"):
+                raise click.UsageError(_NO_ARN)
+            with local_secret(plan.request, files, admin) as secret:
                 report.notes = secret.notes
                 secret.begin(plan.request, test_only=test_only)
                 recorder = self._recorder(secret.versions, settings)
@@ -121,6 +129,27 @@ def _describe(progress: Progress, task: TaskID, step: str) -> None:
 def _require_test(plan: Plan, *, test_only: bool) -> None:
     if test_only and plan.asked != {Step.TEST}:
         raise click.UsageError("--test-only needs a testSecret event: events/test_only.json.")
+
+
+def _require_admin(files: SecretFiles, admin: Path | None, *, needed: bool) -> None:
+    masterarn = files.masterarn()
+    if admin and not masterarn:
+        raise click.UsageError(
+            "--admin-secret is the value of the secret that 'masterarn' names, and there is none in"
+            f" {files.file.name}. Add its ARN."
+        )
+    if needed and masterarn and not admin:
+        raise click.UsageError(
+            f"'masterarn' in {files.file.name} names the admin's secret, {masterarn}, which is not"
+            " here. Give its value: --admin-secret ADMIN.json."
+        )
+
+
+# In the mark, a name would be taken for another secret than its ARN.
+_NO_ARN = (
+    "The event's SecretId has to be the secret's whole ARN: by alternating-users, the users on the"
+    " server are marked with it."
+)
 
 
 def _account(settings: Settings) -> SecretsManager:

@@ -26,6 +26,10 @@ event's are played first. The new password is on disk before the database gets i
 FILE.json.pending holds AWSPENDING until FILE.json is replaced (its content before is then in
 FILE.json.bak). Interrupted at any point, the same command run again ends the rotation.
 
+A secret that an admin rotates names the admin's secret as "masterarn"; its value, which is only
+read, is --admin-secret. The users on the server are marked with the event's SecretId: write your
+secret's own ARN there.
+
 Without --secret, the event goes to the account that your AWS credentials point to. Nothing is
 staged there for you: the event's ClientRequestToken must be a version labelled AWSPENDING.
 
@@ -38,6 +42,8 @@ variables count here, too.
 Examples:
   rotators invoke events/rotation.json --secret secret.json
   rotators invoke events/test_only.json --secret secret.json --test-only
+  ROTATION_STRATEGY=alternating-users \\
+    rotators invoke mine.json --secret secret.json --admin-secret admin.json
   rotators invoke events/test_secret.json --secret-id prod/app/db -v
 
 \b
@@ -56,6 +62,12 @@ Exit codes:
     metavar="FILE.json",
     help="The secret's value, in a file: run here.",
 )
+@click.option(
+    "--admin-secret",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="ADMIN.json",
+    help="With --secret: the value of the secret that its 'masterarn' names. Never written.",
+)
 @click.option("--secret-id", metavar="ID", help="A secret of the account, for the event's.")
 @click.option(
     "--save",
@@ -72,6 +84,7 @@ def invoke(
     *,
     event: TextIO,
     secret: Path | None,
+    admin_secret: Path | None,
     secret_id: str | None,
     save: Path | None,
     test_only: bool,
@@ -81,15 +94,15 @@ def invoke(
     """Its help is above, because it is longer than the function."""
     if secret and secret_id:
         raise click.UsageError("--secret and --secret-id exclude each other.")
-    if not secret and (save or test_only):
-        raise click.UsageError("--save and --test-only need --secret.")
+    if not secret and (save or test_only or admin_secret):
+        raise click.UsageError("--admin-secret, --save and --test-only need --secret.")
     given = _read(event)
     if secret_id and isinstance(given, Mapping):
         given = {**given, "SecretId": secret_id}
     log = sys.stderr if verbose else io.StringIO()
     invocation = Invocation(registry, given, log, progress=not (as_json or verbose))
     if secret:
-        report = invocation.locally(SecretFiles(secret, save), test_only=test_only)
+        report = invocation.locally(SecretFiles(secret, save), admin_secret, test_only=test_only)
     else:
         report = invocation.in_account()
     report.show(as_json=as_json)

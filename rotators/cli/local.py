@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from rotators.cli.files import FilesError, SecretFiles
+from rotators.cli.files import FilesError, SecretFiles, read_value
 from rotators.testing.bench import simulator_client
 from rotators.testing.driver import FUNCTION_ARN
 from rotators.testing.simulator import Call, SecretsManagerSimulator, ServiceError
@@ -18,7 +20,9 @@ from rotators.versions import CURRENT, PENDING, SecretsManager
 
 if TYPE_CHECKING:
     from rotators.request import RotationRequest
+    from rotators.versions import SecretMetadata, StoredValue
 
+_ADMIN = "rotators/admin"
 _ARN = re.compile(r"arn:aws:secretsmanager:([a-z0-9-]+):(\d{12}):secret:(.+)")
 
 
@@ -99,20 +103,50 @@ class LocalSecret:
         return None if text is None else json.dumps(json.loads(text), indent=2, ensure_ascii=False)
 
 
+class _Versions(SecretsManager):
+    """The simulator's versions, by the ids that the event and the secret call them.
+
+    A simulated secret's ARN is new in each run. Marks on servers are not to change with it.
+    """
+
+    def __init__(self, client: Any, own: str, others: Mapping[str, str]) -> None:  # noqa: ANN401
+        super().__init__(client)
+        self._own = own
+        self._others = others
+
+    def describe(self, secret_id: str) -> SecretMetadata:
+        found = super().describe(self._others.get(secret_id, secret_id))
+        return replace(found, arn=self._own) if secret_id == self._own else found
+
+    def get(
+        self, secret_id: str, *, version_id: str | None = None, stage: str | None = None
+    ) -> StoredValue:
+        secret_id = self._others.get(secret_id, secret_id)
+        return super().get(secret_id, version_id=version_id, stage=stage)
+
+
 @contextmanager
-def local_secret(request: RotationRequest, files: SecretFiles) -> Iterator[LocalSecret]:
+def local_secret(
+    request: RotationRequest, files: SecretFiles, admin: Path | None = None
+) -> Iterator[LocalSecret]:
     """A simulator that knows the request's secret by the request's own id.
 
-    The files are kept up to date to the end, whatever ends it. Raises FilesError or UsageError.
+    ``admin`` holds the value of the secret that 'masterarn' names; it is never written. The files
+    are kept up to date to the end, whatever ends it. Raises FilesError or UsageError.
     """
     name, place = _identity(request.secret_id)
     with files.locked(), SecretsManagerSimulator(**place) as simulator:
         try:
             simulator.create_secret(name, files.current())
+            masterarn = files.masterarn()
+            others = {}
+            if admin and masterarn and masterarn != request.secret_id:
+                others[masterarn] = simulator.create_secret(_ADMIN, read_value(admin))
         except ServiceError as error:
             raise click.UsageError(f"Secrets Manager would not take this: {error}") from None
         with closing(simulator_client(simulator.endpoint_url)) as client:
-            secret = LocalSecret(simulator, SecretsManager(client), files, request.secret_id)
+            versions = _Versions(client, request.secret_id, others)
+            secret = LocalSecret(simulator, versions, files, request.secret_id)
             try:
                 yield secret
             finally:

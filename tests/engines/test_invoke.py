@@ -18,8 +18,11 @@ from click.testing import CliRunner, Result
 from rotators.cli.files import SecretFiles
 from rotators.cli.main import cli
 from rotators.database import postgresql as engine
+from rotators.settings import StrategyName
+from rotators.testing import postgresql
 from rotators.testing.crashes import CrashPoints
-from rotators.testing.postgresql import find_postgresql
+from rotators.testing.postgresql import Installation, find_postgresql
+from tests.engines.postgresql_target import PostgreSQLTarget
 
 if TYPE_CHECKING:
     from tests.servers import PostgreSQL, Role
@@ -168,6 +171,29 @@ def test_a_run_that_is_killed_can_be_repeated_and_ends_well(
     assert desk.rotated()
 
 
+def test_two_users_in_turn_by_an_admin(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROTATION_STRATEGY", "alternating-users")
+    target = PostgreSQLTarget(desk.server, StrategyName.ALTERNATING_USERS)
+    target.let_admin(desk.role.name)
+    admin = tmp_path / "admin.json"
+    admin.write_text(json.dumps(target.admin))
+    before, value = admin.read_bytes(), json.loads(desk.file.read_text())
+    masterarn = "arn:aws:secretsmanager:eu-north-1:000000000000:secret:admin-XyZ123"
+    desk.file.write_text(json.dumps({**value, "masterarn": masterarn}))
+    assert desk.invoke("rotation.json").exit_code == 2
+    for user in (f"{desk.role.name}_clone", desk.role.name, f"{desk.role.name}_clone"):
+        old = json.loads(desk.file.read_text())
+        result = desk.invoke("rotation.json", "--admin-secret", str(admin))
+        assert result.exit_code == 0, result.output
+        new = json.loads(desk.file.read_text())
+        assert new["username"] == user
+        assert desk.server.can_log_in(user, new["password"])
+        assert desk.server.can_log_in(old["username"], old["password"])
+    assert admin.read_bytes() == before
+
+
 # A background job of a shell ignores SIGINT, and so do its children unless they say otherwise.
 _WITH_INTERRUPTS = """
 import runpy, signal
@@ -182,19 +208,53 @@ class TestDemo:
         if not find_postgresql():
             pytest.skip("PostgreSQL is not on this machine")
 
-    def test_every_claim_holds(self) -> None:
+    @pytest.fixture(params=find_postgresql(), ids=lambda found: found.version)
+    def installation(
+        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    ) -> Installation:
+        """Each that is here: the demo takes the first it finds."""
+        monkeypatch.setattr(postgresql, "find_postgresql", lambda: [request.param])
+        found: Installation = request.param
+        return found
+
+    def test_every_claim_holds(self, installation: Installation) -> None:
+        began = time.monotonic()
         result = CliRunner().invoke(cli, ["demo"])
         assert result.exit_code == 0, result.output
         assert "FAILED" not in result.stdout
-        assert result.stdout.count("  ok ") == 5
+        assert result.stdout.count("  ok ") == 10
         assert max(len(line) for line in result.stdout.splitlines()) <= 100
+        assert time.monotonic() - began < 15
 
-    def test_json_is_one_document(self) -> None:
+    def test_json_is_one_document(self, installation: Installation) -> None:
         document = json.loads(CliRunner().invoke(cli, ["demo", "--json"]).stdout)
         assert document["ok"] is True
-        assert document["fingerprints"]["old"] != document["fingerprints"]["new"]
-        logins = [(scene["old_logs_in"], scene["new_logs_in"]) for scene in document["scenes"]]
-        assert logins == [(True, None), (True, False), (False, True), (False, True), (False, True)]
+        assert document["postgresql"]["version"] == installation.version
+        single, alternating = document["rotations"]
+        for rotation in (single, alternating):
+            assert rotation["fingerprints"]["old"] != rotation["fingerprints"]["new"]
+        assert _logins(single) == [
+            (True, None), (True, False), (False, True), (False, True), (False, True),
+        ]  # fmt: skip
+        assert alternating["users"] == {"old": "shop", "new": "shop_clone"}
+        assert _logins(alternating) == [
+            (True, None), (True, False), (True, True), (True, True), (True, True),
+        ]  # fmt: skip
+
+    @pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
+    def test_one_strategy_alone(self, strategy: str) -> None:
+        result = CliRunner().invoke(cli, ["demo", "--json", "--strategy", strategy])
+        (rotation,) = json.loads(result.stdout)["rotations"]
+        assert rotation["strategy"] == strategy
+
+    def test_a_claim_that_does_not_hold_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The demo looks: it does not just say so."""
+        monkeypatch.setattr(engine.PostgreSQL, "set_password", lambda *_: None)
+        monkeypatch.setattr(engine.PostgreSQLRotator, "test", lambda *_: None)
+        result = CliRunner().invoke(cli, ["demo", "--strategy", "single-user"])
+        assert result.exit_code == 1
+        assert "FAILED the old password is refused" in result.stdout
+        assert "Not as it should be" in result.stdout
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_an_interrupted_demo_leaves_nothing(self, number: signal.Signals) -> None:
@@ -214,6 +274,10 @@ class TestDemo:
             assert b"Interrupted" in said
             assert running.returncode == 130
             assert list(directory.iterdir()) == []
+
+
+def _logins(rotation: dict[str, Any]) -> list[tuple[bool, bool | None]]:
+    return [(scene["old_logs_in"], scene["new_logs_in"]) for scene in rotation["scenes"]]
 
 
 def _wait_for(directory: Path, pattern: str, running: subprocess.Popen[bytes]) -> None:

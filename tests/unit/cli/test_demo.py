@@ -34,12 +34,13 @@ def test_a_server_that_does_not_start_is_said(
 
 
 def test_without_a_library_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "rotators.cli.demonstration", raising=False)
+    monkeypatch.delitem(sys.modules, "rotators.cli.stage", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
     result = CliRunner().invoke(cli, ["demo"])
     assert result.exit_code == 1
     assert "rotators[demo]" in result.stderr
 
 
-def test_an_unknown_engine_is_wrong_usage() -> None:
+def test_what_cannot_be_shown_is_wrong_usage() -> None:
     assert CliRunner().invoke(cli, ["demo", "--engine", "oracle"]).exit_code == 2
+    assert CliRunner().invoke(cli, ["demo", "--strategy", "dual-password"]).exit_code == 2

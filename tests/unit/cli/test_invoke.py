@@ -359,7 +359,10 @@ def test_wrong_usage_ends_with_2(desk: Desk, event: str, options: list[str], say
     assert says in result.stderr
 
 
-@pytest.mark.parametrize("option", [["--save", "new.json"], ["--test-only"]])
+@pytest.mark.parametrize(
+    "option",
+    [["--save", "new.json"], ["--test-only"], ["--admin-secret", str(EVENTS / "rotation.json")]],
+)
 def test_some_options_need_a_file(option: list[str]) -> None:
     result = invoke(str(EVENTS / "test_only.json"), *option)
     assert result.exit_code == 2
@@ -377,6 +380,93 @@ def test_an_event_that_is_no_object_is_the_functions_to_refuse(desk: Desk) -> No
     result = invoke("-", "--secret", str(desk.file), stdin="[]")
     assert result.exit_code == 1
     assert "not a JSON object" in result.stderr
+
+
+MASTERARN = "arn:aws:secretsmanager:us-west-2:999999999999:secret:admin-AbCdEf"
+ADMIN = "password-of-the-admin"
+
+
+class TestWithAnAdmin:
+    @pytest.fixture
+    def admin(self, desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """The admin's secret, of another account and Region, in a file."""
+        monkeypatch.setenv("ROTATION_STRATEGY", "alternating-users")
+        desk.server.passwords["admin"] = ADMIN
+        desk.server.admins.add("admin")
+        desk.file.write_text(json.dumps({**desk.value, "masterarn": MASTERARN}))
+        file = tmp_path / "admin.json"
+        file.write_text(json.dumps({**desk.value, "username": "admin", "password": ADMIN}))
+        return file
+
+    def test_two_users_take_turns_and_the_admins_file_stays(self, desk: Desk, admin: Path) -> None:
+        before = admin.read_bytes()
+        for user in ("app_clone", "app", "app_clone"):
+            result = desk.invoke("rotation.json", "--admin-secret", str(admin))
+            assert result.exit_code == 0, result.output
+            assert ADMIN not in result.output
+            assert desk.stored()["username"] == user
+            assert desk.server.passwords[user] == desk.stored()["password"]
+        assert admin.read_bytes() == before
+        assert {path.name for path in admin.parent.iterdir()} == {
+            "secret.json", "secret.json.bak", "admin.json",
+        }  # fmt: skip
+
+    def test_users_are_marked_with_the_events_own_arn(self, desk: Desk, admin: Path) -> None:
+        desk.invoke("rotation.json", "--admin-secret", str(admin))
+        arn = json.loads((EVENTS / "rotation.json").read_text())["SecretId"]
+        assert {mark.secret_arn for mark in desk.server.marks.values()} == {arn}
+
+    def test_without_the_admins_secret_it_says_what_is_missing(
+        self, desk: Desk, admin: Path
+    ) -> None:
+        before = desk.file.read_bytes()
+        result = desk.invoke("rotation.json")
+        assert result.exit_code == 2
+        assert "--admin-secret ADMIN.json" in result.stderr
+        assert MASTERARN in result.stderr.replace("\n", "")
+        assert desk.file.read_bytes() == before
+
+    def test_an_attach_that_only_tests_needs_none(self, desk: Desk, admin: Path) -> None:
+        assert desk.invoke("test_only.json", "--test-only").exit_code == 0
+
+    def test_an_admin_that_no_secret_names_is_wrong_usage(self, desk: Desk, admin: Path) -> None:
+        desk.file.write_text(json.dumps(desk.value))
+        result = desk.invoke("rotation.json", "--admin-secret", str(admin))
+        assert result.exit_code == 2
+        assert "'masterarn'" in result.stderr
+
+    def test_a_name_is_not_enough_to_mark_users_with(self, desk: Desk, admin: Path) -> None:
+        event = json.loads((EVENTS / "rotation.json").read_text()) | {"SecretId": "app/db"}
+        arguments = "--secret", str(desk.file), "--admin-secret", str(admin)
+        result = invoke("-", *arguments, stdin=json.dumps(event))
+        assert result.exit_code == 2
+        assert "whole ARN" in result.stderr
+
+    def test_an_admins_secret_that_is_none_is_refused(self, desk: Desk, admin: Path) -> None:
+        admin.write_text("[]")
+        result = desk.invoke("rotation.json", "--admin-secret", str(admin))
+        assert result.exit_code == 2
+        assert "admin.json" in result.stderr.replace("\n", "")
+
+    def test_a_rotation_that_dies_half_way_goes_on(
+        self, desk: Desk, admin: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            points = CrashPoints(watch=_dies_after("provide"))
+            patch.setattr(memory, "MemoryRotator", points.rotator(MemoryRotator))
+            with pytest.raises(Crash):
+                desk.invoke("rotation.json", "--admin-secret", str(admin))
+        staged = json.loads(desk.files.pending.read_text())
+        assert desk.invoke("rotation.json", "--admin-secret", str(admin)).exit_code == 0
+        assert desk.stored() == staged
+
+
+def _dies_after(name: str) -> Callable[[str], None]:
+    def watch(point: str) -> None:
+        if point == f"after {name}":
+            raise Crash(point)
+
+    return watch
 
 
 class TestInAnAccount:
