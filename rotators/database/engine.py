@@ -32,7 +32,8 @@ class Engine(ABC):
     """One database engine. Stateless; every method is repeatable.
 
     What a login can end with, and nothing else: a session, LoginRefused (wrong password, the only
-    outcome that moves on to another one), AccountLocked, UntrustedServer or ServerUnreachable.
+    outcome that moves on to another one), AccountLocked, PermissionMissing (for this database),
+    UntrustedServer or ServerUnreachable.
     A time-out is never read as a wrong password.
     """
 

@@ -71,8 +71,12 @@ class PostgreSQL(ClonesUsers):
         session.connection.close()
 
     def set_password(self, session: Session, username: str, password: str) -> None:
-        with self.locked(session, username):
-            self._alter_password(session, username, password)
+        try:
+            with self.locked(session, username):
+                self._alter_password(session, username, password)
+        except PermissionMissing as error:
+            admin = session.login.username
+            raise error if username == admin else grants_lacking(error, [username], admin) from None
 
     def verify(self, session: Session) -> None:
         ((user,),) = self.execute(session, "SELECT session_user::text")
@@ -115,7 +119,7 @@ class PostgreSQL(ClonesUsers):
             if not provisioned:
                 roles.mark(pair, mark)
         except PermissionMissing as error:
-            raise grants_lacking(error, pair, admin.login.username) from None
+            raise grants_lacking(error, pair.users, admin.login.username) from None
         return warnings
 
     def compare(self, session: Session, pair: Pair) -> list[str]:

@@ -49,6 +49,10 @@ def login_refused(message: str) -> RotationError:
         )
     if _MAY_NOT_LOG_IN.search(message):
         return AccountLocked(f"the server says: {said}", "Allow it: ALTER ROLE … LOGIN.")
+    if "permission denied for database" in message:
+        return PermissionMissing(
+            f"the server says: {said}", "Allow it: GRANT CONNECT ON DATABASE … TO this user."
+        )
     if METHOD in message:
         return UntrustedServer(
             f"the login would prove nothing, or show the password: {said}",

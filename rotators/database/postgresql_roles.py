@@ -6,6 +6,7 @@ So whatever the alternate makes belongs to the base, and no right has to be copi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rotators.database.postgresql_statements import compose, setting, text
@@ -118,6 +119,8 @@ class Roles:
             )
         )  # fmt: skip
         ((*_, replication, bypassrls, createdb),) = self.run(_ATTRIBUTES, pair.alternate)
+        if not may_inherit:
+            createdb = base_may[-1]  # goes by current_user, which is the base
         words = ("REPLICATION", "BYPASSRLS", "CREATEDB")
         has = (replication, bypassrls, createdb)
         warnings = []
@@ -177,16 +180,22 @@ class Roles:
         return []
 
 
-def grants_lacking(error: PermissionMissing, pair: Pair, admin: str) -> PermissionMissing:
-    """The same error with the exact cure."""
-    statements = [
-        text("ALTER ROLE {} CREATEROLE", admin),
-        *(text("GRANT {} TO {} WITH ADMIN OPTION", name, admin) for name in pair.users),
-    ]
+def grants_lacking(error: PermissionMissing, users: Sequence[str], admin: str) -> PermissionMissing:
+    """The same error with the exact cure, for an admin that acts on these users."""
+    if "replication" in error.found:
+        # Before PostgreSQL 16, nobody but a superuser may alter such a role.
+        lose = "; ".join(text("ALTER ROLE {} NOREPLICATION", name) for name in users)
+        cure = f"As a superuser: {lose}, and replicate with a user of its own"
+    else:
+        statements = [
+            text("ALTER ROLE {} CREATEROLE", admin),
+            *(text("GRANT {} TO {} WITH ADMIN OPTION", name, admin) for name in users),
+        ]
+        cure = f"As a superuser (on RDS: a member of rds_superuser): {'; '.join(statements)}"
+        cure += ". The last only if that user exists" if len(users) > 1 else ""
     return PermissionMissing(
-        f"the admin {admin!r} may not do what the pair needs: {error.found}",
-        f"As a superuser (on RDS: a member of rds_superuser): {'; '.join(statements)}. The last"
-        " only if that user exists. Then rotate again.",
+        f"the admin {admin!r} may not do what it has to: {error.found}",
+        f"{cure}. Then rotate again.",
     )
 
 

@@ -368,7 +368,7 @@ def test_a_server_of_the_attackers_beside_the_real_one_proves_nothing(
 def test_another_applications_secret_is_no_admin(scene: Scene) -> None:
     arn, _ = scene.bench.secret()
     rewritten(scene, masterarn=arn)
-    with nothing_changes(scene, PermissionMissing, "may not do what the pair needs"):
+    with nothing_changes(scene, PermissionMissing, "may not do what it has to"):
         scene.rotate()
 
 
@@ -635,6 +635,15 @@ def test_an_admin_resets_where_that_is_allowed(
     single.rotate()
     assert single.bench.target.logs_in(single.current)
     assert "the admin resets the password" in capsys.readouterr().out
+
+
+def test_an_admin_that_may_not_reset_is_told_the_grant(single: Scene) -> None:
+    marked(single)
+    alter(single.server, "ALTER ROLE {} NOCREATEROLE", single.admin)
+    with pytest.raises(PermissionMissing) as caught:
+        single.rotate()
+    assert f'ALTER ROLE "{single.admin}" CREATEROLE' in caught.value.cure
+    assert f'GRANT "{single.base}" TO "{single.admin}" WITH ADMIN OPTION' in caught.value.cure
 
 
 def test_an_admin_resets_a_marked_user(single: Scene) -> None:

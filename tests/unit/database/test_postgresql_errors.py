@@ -88,6 +88,12 @@ def test_a_role_without_login_is_known_in_every_language(language: str) -> None:
     assert type(login_refused(CONNECTING + NO_LOGIN[language])) is AccountLocked
 
 
+def test_a_database_that_a_user_may_not_connect_to_is_told_with_the_grant() -> None:
+    error = login_refused(CONNECTING + 'FATAL:  permission denied for database "shop"')
+    assert type(error) is PermissionMissing
+    assert "GRANT CONNECT" in error.cure
+
+
 @pytest.mark.parametrize("said", UNTRUSTED)
 def test_a_server_that_proves_nothing_is_not_trusted(said: str) -> None:
     assert type(login_refused(CONNECTING + said)) is UntrustedServer
