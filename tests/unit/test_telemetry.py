@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,40 +16,15 @@ from rotators.redaction import REDACTED, Redactor
 from rotators.request import RotationRequest, Step
 from rotators.telemetry import Telemetry, scrubbing
 
+if TYPE_CHECKING:
+    from tests.unit.conftest import Output
+
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app/db-a1B2c3"
 VERSION = "12345678-1234-1234-1234-123456789012"
 ROTATION_TOKEN = "rotation-token-of-thirty-six-letters"
 REQUEST = RotationRequest(Step.SET, ARN, VERSION, ROTATION_TOKEN)
 FACTS = {"secret_arn": ARN, "step": "setSecret", "version_id": VERSION}
 ALWAYS = {"level", "message", "timestamp", "service"}
-
-
-class Output:
-    """What the function prints: log lines, and documents of metrics."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-        self._text = ""
-
-    @property
-    def text(self) -> str:
-        self._text += self._capsys.readouterr().out
-        return self._text
-
-    def lines(self) -> list[dict[str, Any]]:
-        return [printed for printed in self._printed() if "_aws" not in printed]
-
-    def metrics(self) -> list[dict[str, Any]]:
-        return [printed for printed in self._printed() if "_aws" in printed]
-
-    def _printed(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text.splitlines()]
-
-
-@pytest.fixture
-def log(capsys: pytest.CaptureFixture[str]) -> Output:
-    """The function's log, from here on."""
-    return Output(capsys)
 
 
 def without(line: dict[str, Any], *keys: str) -> dict[str, Any]:
