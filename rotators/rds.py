@@ -99,7 +99,7 @@ def rds_client() -> Any:  # noqa: ANN401 boto3 makes its clients at run time
 
 
 # One for the life of the sandbox.
-_sandbox_client = cache(rds_client)
+sandbox_client = cache(rds_client)
 
 
 class Lookups:
@@ -109,7 +109,7 @@ class Lookups:
     is made when it is first needed, and once.
     """
 
-    def __init__(self, client: Callable[[], Any] = _sandbox_client) -> None:
+    def __init__(self, client: Callable[[], Any] = sandbox_client) -> None:
         self._client = cache(client)
 
     def managed_endpoint(self, tags: Mapping[str, str]) -> Endpoint | None:

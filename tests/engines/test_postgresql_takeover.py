@@ -30,7 +30,7 @@ from rotators.errors import (
     ServiceUnavailable,
 )
 from rotators.passwords import PasswordPolicy
-from rotators.rds import Lookups
+from rotators.rds import Lookups, sandbox_client
 from rotators.request import Step
 from rotators.secret import Secret
 from rotators.settings import StrategyName
@@ -776,23 +776,27 @@ class RDS:
 
 
 @pytest.fixture
-def rds(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> RDS:
+def rds(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[RDS]:
     """The scene's admin becomes one whose secret has only a user and a password, and tags."""
     assert scene.target.admin is not None
     rds = RDS(scene.server)
     monkeypatch.setattr("rotators.aws.client", lambda service: rds)
+    # Each test is a sandbox of its own.
+    sandbox_client.cache_clear()
     value = {key: scene.target.admin[key] for key in ("username", "password")}
     managed = scene.bench.simulator.create_secret("rds!db-1", value)
     arn = "arn:aws:rds:eu-west-1:123456789012:db:shop"
     tags = [{"Key": "aws:rds:primaryDBInstanceArn", "Value": arn}]
     scene.bench.client.tag_resource(SecretId=managed, Tags=tags)
     rewritten(scene, masterarn=managed)
-    return rds
+    yield rds
+    sandbox_client.cache_clear()
 
 
 def test_an_admin_managed_by_rds(scene: Scene, rds: RDS) -> None:
     assert [scene.cost() for _ in range(3)] == [(14, 3, 0)] * 3
     assert rds.asked == ["describe_db_instances"] * 3
+    assert sandbox_client.cache_info().misses == 1
 
 
 DENIED = ClientError(
