@@ -5,18 +5,26 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Two workers: more would only wait for the same servers.
 WORKERS ?= 2
+# What the demo shows: postgresql, mysql, mariadb.
+ENGINE ?= postgresql
 export UV_LINK_MODE ?= copy
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format type coverage mutants invoke engines lock clean
+.PHONY: help demo test servers check lint format type coverage mutants invoke engines lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-demo: $(VENV)/.demo  ## rotate a real PostgreSQL user before your eyes: no AWS account, no Docker
-	@$(BIN)/rotators demo
+# make demo ENGINE=mysql; or mariadb
+demo: $(VENV)/.demo  ## rotate a real database user before your eyes: no AWS account, no Docker
+	@$(if $(filter mysql mariadb,$(ENGINE)),tests/get-servers.sh "" $(ENGINE) || true)
+	@$(BIN)/rotators demo --engine $(ENGINE)
+
+servers:  ## fetch MySQL and MariaDB for the tests, installing nothing
+	@tests/get-servers.sh
 
 test: $(VENV)/.dev  ## run every test; servers are started as needed, missing ones are named
+	@tests/get-servers.sh || echo "Without it, its tests are skipped."
 	$(BIN)/pytest -n $(WORKERS) $(TESTS)
 
 check: lint type test coverage  ## all that has to hold before a change lands

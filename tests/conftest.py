@@ -9,14 +9,15 @@ from dataclasses import replace
 import pytest
 
 from rotators.testing.certificates import Certificates
-from tests import servers
+from tests import servers, servers_mysql
 from tests.servers import PostgreSQL, PostgreSQLServers, PrivatePostgreSQL
+from tests.servers_mysql import KINDS, Kind, MySQL, MySQLServers, PrivateMySQL
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 
 def pytest_report_header() -> str:
-    return f"servers: {servers.describe()}"
+    return f"servers: {servers.describe()}, {servers_mysql.describe()}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -51,3 +52,48 @@ def postgresql(
     """A shared server, once per version; the users that a test makes on it go with the test."""
     with contextlib.ExitStack() as cleanup:
         yield replace(postgresql_servers.get(request.param), cleanup=cleanup)
+
+
+@pytest.fixture(scope="session")
+def private_mysql(certificates: Certificates) -> PrivateMySQL:
+    """A factory of MySQL servers for one test, or for a fixture of any scope."""
+    return PrivateMySQL("mysql", certificates)
+
+
+@pytest.fixture(scope="session")
+def private_mariadb(certificates: Certificates) -> PrivateMySQL:
+    """The same for MariaDB."""
+    return PrivateMySQL("mariadb", certificates)
+
+
+@pytest.fixture(scope="session")
+def mysql_servers(
+    private_mysql: PrivateMySQL, private_mariadb: PrivateMySQL
+) -> Iterator[MySQLServers]:
+    """The shared servers, which ``mysql`` and its like hand out; for fixtures of a wider scope."""
+    with contextlib.ExitStack() as stopping:
+        yield MySQLServers({"mysql": private_mysql, "mariadb": private_mariadb}, stopping)
+
+
+@pytest.fixture
+def mysql(mysql_servers: MySQLServers) -> Iterator[MySQL]:
+    """A shared MySQL; users and databases that a test makes on it go with the test."""
+    with mysql_servers.tidied("mysql") as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb(mysql_servers: MySQLServers) -> Iterator[MySQL]:
+    """A shared MariaDB; users and databases that a test makes on it go with the test."""
+    with mysql_servers.tidied("mariadb") as server:
+        yield server
+
+
+@pytest.fixture(params=KINDS)
+def mysql_or_mariadb(
+    request: pytest.FixtureRequest, mysql_servers: MySQLServers
+) -> Iterator[MySQL]:
+    """The one, then the other."""
+    kind: Kind = request.param
+    with mysql_servers.tidied(kind) as server:
+        yield server

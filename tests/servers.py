@@ -13,7 +13,7 @@ import os
 import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import psycopg
 import pytest
@@ -250,10 +250,14 @@ def postgresql_of_environment() -> PostgreSQL:
 
 def require_installation(version: str) -> Installation:
     """Skips the test, or fails it under ROTATORS_REQUIRE_SERVERS=1, where there is none."""
-    for installation in _installations():
-        if str(installation.major) == version:
-            return installation
-    reason = f"PostgreSQL {version} is not on this machine: {_cure(version)}"
+    here = [one for one in _installations() if str(one.major) == version]
+    if not here:
+        skip_or_fail(f"PostgreSQL {version} is not on this machine: {_cure(version)}")
+    return here[0]
+
+
+def skip_or_fail(reason: str) -> NoReturn:
+    """Skips the test, visibly; fails it under ROTATORS_REQUIRE_SERVERS=1."""
     if os.environ.get(REQUIRED) == "1":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

@@ -20,7 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
-from rotators.testing.processes import LocalServer, ServerError, hand_over
+from rotators.testing.installations import (
+    InstalledServer,
+    ServerMissing,
+    major_of,
+    shown_version,
+)
+from rotators.testing.processes import ServerError, hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +47,7 @@ _SETTINGS: Mapping[str, str] = {
 }
 
 
-class PostgreSQLMissing(ServerError):
+class PostgreSQLMissing(ServerMissing):
     """There is no PostgreSQL where one was looked for."""
 
 
@@ -56,7 +62,7 @@ class Installation:
     @property
     def major(self) -> int:
         """15 of 15.18."""
-        return int(re.split(r"\D", self.version, maxsplit=1)[0])
+        return major_of(self.version)
 
     @classmethod
     def at(cls, bindir: Path, origin: Literal["machine", "wheel"] = "machine") -> Self:
@@ -66,13 +72,9 @@ class Installation:
 
 
 def _version_of(program: Path) -> str:
-    try:
-        # As ourselves: the uid that servers run as may not be able to enter the directory.
-        shown = subprocess.check_output(  # noqa: S603 - no shell; the caller chose the program
-            [program, "--version"], stderr=subprocess.DEVNULL, text=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        raise PostgreSQLMissing(f"{program} does not run. {CURE}") from None
+    shown = shown_version(program)
+    if shown is None:
+        raise PostgreSQLMissing(f"{program} does not run. {CURE}")
     version = re.search(r"\(PostgreSQL\) (\d\S*)", shown)
     if version is None:
         raise PostgreSQLMissing(f"{program} is not PostgreSQL’s. {CURE}")
@@ -105,7 +107,7 @@ def _bindirs_of_machine() -> Iterator[Path]:
         yield Path(postgres).resolve().parent
 
 
-class PostgreSQLServer(LocalServer):
+class PostgreSQLServer(InstalledServer):
     """A new, empty server with one superuser, whose password is SCRAM's.
 
     ``tls`` turns TLS on (clients may still come without it, unless ``hba`` says otherwise);
@@ -130,10 +132,10 @@ class PostgreSQLServer(LocalServer):
         hba: str | None = None,
         password: str | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(bindir.parent)
+        self.parts, self.program = (bindir.name, "lib", "share"), f"{bindir.name}/postgres"
         self.installation = Installation.at(bindir)
         self.password = password or secrets.token_urlsafe(18)
-        self._bindir = bindir
         self._tls = tls
         self._settings = {**_SETTINGS, **(settings or {})}
         self._hba = hba
@@ -148,14 +150,14 @@ class PostgreSQLServer(LocalServer):
         return self.directory / "data"
 
     def _prepare(self) -> None:
-        if not self._reachable(self._bindir / "postgres"):
-            self._copy_installation()
+        self._make_reachable()
         pwfile = self.directory / "password"
         pwfile.touch(0o600)
         pwfile.write_text(f"{self.password}\n")
         hand_over(pwfile)
+        initdb = (self._root / self.program).with_name("initdb")
         made = self._run(
-            self._bindir / "initdb", "--pgdata", self._data, "--username", self.user,
+            initdb, "--pgdata", self._data, "--username", self.user,
             "--auth", "scram-sha-256", "--pwfile", pwfile,
             "--encoding", "UTF8", "--locale", "C", "--no-sync",
         )  # fmt: skip
@@ -163,21 +165,6 @@ class PostgreSQLServer(LocalServer):
         if made.returncode:
             raise ServerError(f"initdb failed. Look at what it says:\n{made.stdout}")
         self._configure()
-
-    def _copy_installation(self) -> None:
-        """Where a virtual environment lies below /root, say, the server's uid cannot enter it."""
-        program = self.directory / "program"
-        for name in ("bin", "lib", "share"):
-            source = self.installation.bindir.parent / name
-            if source.is_dir():
-                shutil.copytree(source, program / name, symlinks=True)
-        hand_over(program)
-        self._bindir = program / "bin"
-        if not self._reachable(self._bindir / "postgres"):
-            raise ServerError(
-                f"the server's user cannot run {self.installation.bindir / 'postgres'}, nor a "
-                "copy of it. Move it to a directory that everybody may enter."
-            )
 
     def _configure(self) -> None:
         settings = dict(self._settings)
@@ -201,7 +188,7 @@ class PostgreSQLServer(LocalServer):
         hand_over(self.directory)
 
     def _command(self) -> list[Path | str]:
-        return [self._bindir / "postgres", "-D", self._data, "-c", f"port={self.port}"]
+        return [self._root / self.program, "-D", self._data, "-c", f"port={self.port}"]
 
     def _ready(self, pid: int) -> bool:
         try:

@@ -13,12 +13,13 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from rotators.testing._pids import children, stop_running
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 NOBODY = 65534
 
-_PROC = Path("/proc")
 _PORTS_TRIED = 5
 _PORT_TAKEN = "Address already in use"
 _START_SECONDS = 60
@@ -62,6 +63,10 @@ class LocalServer(ABC):
     def _ready(self, pid: int) -> bool:
         """Whether the server that runs as ``pid`` accepts connections."""
 
+    def _leave(self) -> None:
+        """Ends the server for good: its data goes with it."""
+        self.stop()
+
     @property
     def directory(self) -> Path:
         """The server's own temporary directory; gone when the server is left."""
@@ -92,7 +97,7 @@ class LocalServer(ABC):
             hand_over(self.directory)
             self._require_entry()
             self._prepare()
-            stack.callback(self.stop)
+            stack.callback(self._leave)
             self._start_on_free_port()
             self._closing = stack.pop_all()
         return self
@@ -103,11 +108,14 @@ class LocalServer(ABC):
 
     def stop(self) -> None:
         """Ends the server and its sessions, paused or not; the data stays. Repeatable."""
+        if self._paused and self._process is not None and self._process.poll() is None:
+            self.resume()
+        self._end(*self.stop_signals, signal.SIGKILL)
+
+    def _end(self, *signals: signal.Signals) -> None:
         if self._process is None or self._process.poll() is not None:
             return
-        if self._paused:
-            self.resume()
-        for number in (*self.stop_signals, signal.SIGKILL):
+        for number in signals:
             self._process.send_signal(number)  # a no-op once the process has been reaped
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(_SIGNAL_SECONDS)
@@ -125,14 +133,14 @@ class LocalServer(ABC):
         self._paused = True
         # A stopped parent neither forks nor reaps: from then on the list of its children is
         # complete, and no pid in it can go to another process.
-        _stop_running(pid)
-        for child in _children(pid):
-            _stop_running(child)
+        stop_running(pid)
+        for child in children(pid):
+            stop_running(child)
 
     def resume(self) -> None:
         """Ends a pause. Repeatable."""
         pid = self.pid
-        for child in _children(pid):
+        for child in children(pid):
             os.kill(child, signal.SIGCONT)
         os.kill(pid, signal.SIGCONT)
         self._paused = False
@@ -152,30 +160,32 @@ class LocalServer(ABC):
         passed = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH") if key in os.environ}
         return {**passed, "LC_ALL": "C", "TZ": "UTC", "HOME": str(self.directory)}
 
-    def _run(self, *command: Path | str) -> subprocess.CompletedProcess[str]:
-        """Runs a program as the server's uid; what it says is all in ``stdout``."""
+    def _run(self, *command: Path | str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Runs a program as the server's uid, on ``text``; what it says is all in ``stdout``."""
         uid = _server_uid()
-        return subprocess.run(  # noqa: S603 - no shell; the caller chose the program
+        with subprocess.Popen(  # noqa: S603 - no shell; the caller chose the program
             command,
             cwd=self.directory,
             env=self._env,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            check=False,
+            start_new_session=True,  # so that it can be ended with its children
             user=uid,
             group=uid,
             extra_groups=None if uid is None else [],
-        )
-
-    def _reachable(self, program: Path) -> bool:
-        """Whether the server's uid may run ``program --version``."""
-        try:
-            return self._run(program, "--version").returncode == 0
-        except OSError:
-            return False
+        ) as process:
+            try:
+                said, _ = process.communicate(text)
+            except BaseException:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                if process.stdout is not None:
+                    process.stdout.read()  # up to the end of the last of them
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, said)
 
     def _require_entry(self) -> None:
         if self._run("test", "-x", self.directory).returncode:
@@ -243,26 +253,3 @@ def hand_over(tree: Path) -> None:
 
 def _server_uid() -> int | None:
     return NOBODY if os.geteuid() == 0 else None
-
-
-def _stop_running(pid: int, timeout: float = 10) -> None:
-    os.kill(pid, signal.SIGSTOP)
-    end = time.monotonic() + timeout
-    while _state_and_parent(pid)[0] not in "TtZX":
-        if time.monotonic() > end:
-            raise ServerError(f"process {pid} does not stop. Look at what it waits for.")
-        time.sleep(0.001)
-
-
-def _children(pid: int) -> Iterator[int]:
-    for entry in _PROC.iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                if _state_and_parent(int(entry.name))[1] == pid:
-                    yield int(entry.name)
-
-
-def _state_and_parent(pid: int) -> tuple[str, int]:
-    # The second field is the command in brackets, which may itself hold spaces and brackets.
-    fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-    return fields[0], int(fields[1])
