@@ -21,7 +21,10 @@ ENTRY_POINT_GROUP = "rotators"
 BUILT_IN: Mapping[str, str] = {
     "postgres": "rotators.database.postgresql:PostgreSQLRotator",
     "postgresql": "rotators.database.postgresql:PostgreSQLRotator",
-    "aurora-postgresql": "rotators.database.postgresql:PostgreSQLRotator",
+    "aurora-postgresql": "rotators.database.aurora:AuroraPostgreSQLRotator",
+    "mysql": "rotators.database.mysql:MySQLRotator",
+    "aurora-mysql": "rotators.database.aurora:AuroraMySQLRotator",
+    "mariadb": "rotators.database.mariadb:MariaDBRotator",
 }
 
 
@@ -64,6 +67,11 @@ class Registry:
         module, _, attribute = path.partition(":")
         loaded: type[Rotator] = getattr(import_module(module), attribute)
         return loaded
+
+    def offering(self, strategy: str) -> list[str]:
+        """The engines here that can be rotated by it, those of other distributions aside."""
+        registry = Registry(self.paths)
+        return sorted(name for name in self.paths if strategy in registry.load(name).strategies)
 
     def _path(self, name: str) -> str | None:
         if name in self.paths:

@@ -9,6 +9,8 @@ PASSWORD_LENGTH             1 to 4096, default 32.
 EXCLUDE_NUMBERS, EXCLUDE_PUNCTUATION, EXCLUDE_UPPERCASE, EXCLUDE_LOWERCASE
                             true, 1, y, yes or false, 0, n, no; any case. Default false.
 REQUIRE_EACH_INCLUDED_TYPE  the same. Default true.
+USERNAME_CHARACTER_LIMIT    1 to 255: how long an alternate's name may be, for servers that count
+                            characters. Unset, or more than the engine allows: the engine's limit.
 
 Our own:
 
@@ -41,6 +43,7 @@ from rotators.passwords import DEFAULT_LENGTH, LENGTHS, MOST_EXCLUDED, PasswordP
 
 _TRUE = frozenset({"true", "1", "y", "yes"})
 _FALSE = frozenset({"false", "0", "n", "no"})
+_NAME_LENGTHS = range(1, 256)
 
 
 class StrategyName(StrEnum):
@@ -62,6 +65,7 @@ class Settings:
     ca_bundle: Path | None = None
     admin_reset: bool = False
     provisioned: bool = False
+    username_character_limit: int | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
@@ -69,7 +73,7 @@ class Settings:
         return cls(
             endpoint_url=_endpoint(environ),
             passwords=PasswordPolicy(
-                length=_length(environ),
+                length=_number(environ, "PASSWORD_LENGTH", LENGTHS) or DEFAULT_LENGTH,
                 exclude_characters=_excluded(environ),
                 exclude_numbers=_flag(environ, "EXCLUDE_NUMBERS"),
                 exclude_punctuation=_flag(environ, "EXCLUDE_PUNCTUATION"),
@@ -84,6 +88,7 @@ class Settings:
             ca_bundle=_ca_bundle(environ),
             admin_reset=_flag(environ, "ROTATION_ADMIN_RESET"),
             provisioned=_flag(environ, "ROTATION_PROVISIONED"),
+            username_character_limit=_number(environ, "USERNAME_CHARACTER_LIMIT", _NAME_LENGTHS),
         )
 
 
@@ -96,13 +101,13 @@ def _flag(environ: Mapping[str, str], name: str, *, default: bool = False) -> bo
     return default
 
 
-def _length(environ: Mapping[str, str]) -> int:
-    text = environ.get("PASSWORD_LENGTH", "").strip()
+def _number(environ: Mapping[str, str], name: str, allowed: range) -> int | None:
+    text = environ.get(name, "").strip()
     if not text:
-        return DEFAULT_LENGTH
-    if re.fullmatch("[0-9]{1,9}", text) and int(text) in LENGTHS:
+        return None
+    if re.fullmatch("[0-9]{1,9}", text) and int(text) in allowed:
         return int(text)
-    raise _invalid(environ, "PASSWORD_LENGTH", f"Set it to {LENGTHS[0]} to {LENGTHS[-1]}.")
+    raise _invalid(environ, name, f"Set it to {allowed[0]} to {allowed[-1]}.")
 
 
 def _excluded(environ: Mapping[str, str]) -> str | None:

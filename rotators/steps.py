@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rotators.errors import (
     RotationError,
     RotationRejected,
+    StrategyUnavailable,
     ValueNotReadable,
     ValueRejected,
     VersionExists,
@@ -230,7 +231,12 @@ class Steps:
 
     def _rotator(self, value: Secret) -> Rotator:
         engine = value.text("engine")
-        rotator = self.dispatcher.registry.load(engine)(self.dispatcher.settings)
+        registry, settings = self.dispatcher.registry, self.dispatcher.settings
+        try:
+            rotator = registry.load(engine)(settings)
+        except StrategyUnavailable as error:
+            offering = ", ".join(registry.offering(settings.strategy or "")) or "no engine here"
+            raise StrategyUnavailable(f"{error.found}: {offering} can", error.cure) from None
         self.engine, self.strategy = engine, rotator.strategy
         return rotator
 

@@ -146,6 +146,50 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "dual-password retains without looking again under the lock",
+        "rotators/database/strategies/dual_password.py",
+        "                if self._logs_in(rotation, pending):\n",
+        "                if False:\n",
+    ),
+    Mutant(
+        "dual-password acts for AWSPENDING where AWSCURRENT does not log in",
+        "rotators/database/strategies/dual_password.py",
+        "            refused = error\n        if self._logs_in(",
+        "            return stack.enter_context(self.engine.session(pending, rotation.deadline))\n"
+        "        if self._logs_in(",
+    ),
+    Mutant(
+        "an engine retains the first password although AWSCURRENT's is the second",
+        "rotators/testing/memory.py",
+        "        if server.passwords[username] == mine:",
+        "        if mine := server.passwords[username]:",
+    ),
+    Mutant(
+        "an admin retains passwords of users that are not to be touched",
+        "rotators/database/strategies/dual_password.py",
+        "        require_harmless(user, rotation.secret_arn)\n",
+        "",
+    ),
+    Mutant(
+        "single-user leaves a second password alive",
+        "rotators/database/strategies/single_user.py",
+        "                self._discard_others(rotation, session, pending)\n",
+        "",
+    ),
+    Mutant(
+        "single-user leaves a second password alive where the new one is in place",
+        "rotators/database/strategies/single_user.py",
+        "                if not isinstance(self.engine, RetainsPassword):\n",
+        "                if True:\n",
+    ),
+    Mutant(
+        "a second password is ended although the new one may be it",
+        "rotators/database/strategies/single_user.py",
+        "            except ValueRefused as error:\n",
+        "            except ValueRefused as error:\n"
+        "                self._discard_others(rotation, session, pending)\n",
+    ),
+    Mutant(
         "rights that the other user has are not compared",
         "rotators/database/strategies/alternating_users.py",
         "        if lacking:\n",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Timer
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +28,19 @@ class Session:
     deadline: Deadline
 
 
+@dataclass(frozen=True, slots=True)
+class NameLimit:
+    """How long a user's name may be, as the server counts."""
+
+    most: int
+    unit: Literal["bytes", "characters"] = "bytes"
+
+    def excess(self, name: str) -> str | None:
+        """How the name exceeds it, as "64 bytes of at most 63"; None if it does not."""
+        length = len(name.encode() if self.unit == "bytes" else name)
+        return f"{length} {self.unit} of at most {self.most}" if length > self.most else None
+
+
 class Engine(ABC):
     """One database engine. Stateless; every method is repeatable.
 
@@ -41,7 +54,7 @@ class Engine(ABC):
     driver: ClassVar[Driver]
     default_port: ClassVar[int]
     default_dbname: ClassVar[str]
-    username_bytes: ClassVar[int]
+    username_limit: ClassVar[NameLimit]
     # Characters that no new password has unless EXCLUDE_CHARACTERS says otherwise.
     excluded_characters: ClassVar[str]
 

@@ -111,11 +111,11 @@ def _tls(value: object) -> bool:
 
 def _username(secret: Secret, engine: type[Engine]) -> str:
     username = _plain(secret, "username")
-    if len(username.encode()) > engine.username_bytes:
+    excess = engine.username_limit.excess(username)
+    if excess:
         # A server that cuts the name off would take it for another user's.
         raise MisconfiguredSecret(
-            f"the secret's 'username' is longer than the {engine.username_bytes} bytes that"
-            f" {engine.name} allows",
+            f"the secret's 'username' is longer than {engine.name} allows: {excess}",
             "Store the name of a user that exists.",
         )
     return username

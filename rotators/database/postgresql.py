@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rotators import tls
-from rotators.database.engine import Session, cut_off
+from rotators.database.engine import NameLimit, Session, cut_off
 from rotators.database.postgresql_errors import (
     METHOD,
     login_refused,
@@ -48,7 +48,7 @@ class PostgreSQL(ClonesUsers):
     driver = Driver("psycopg", extra="postgresql")
     default_port = 5432
     default_dbname = "postgres"
-    username_bytes = 63
+    username_limit = NameLimit(63)
     excluded_characters = ":/@\"'\\"
 
     def open(self, login: Login, deadline: Deadline) -> Session:
@@ -122,7 +122,12 @@ class PostgreSQL(ClonesUsers):
             raise grants_lacking(error, pair.users, admin.login.username) from None
         return warnings
 
-    def compare(self, session: Session, pair: Pair) -> list[str]:
+    def compare(
+        self,
+        session: Session,
+        pair: Pair,
+        other: Login,  # noqa: ARG002 everybody may read the catalogs
+    ) -> list[str]:
         roles = self._roles(session)
         with self._reading(session):
             if pair.target == pair.base:

@@ -7,10 +7,13 @@ import re
 from abc import abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from rotators.database.engine import Engine, Session
+from rotators.database.engine import Engine, NameLimit, Session
 from rotators.errors import MisconfiguredSecret
+
+if TYPE_CHECKING:
+    from rotators.database.login import Login
 
 _MARK = re.compile(r" ?\[rotators (\{[^\[\]]*\})\]")
 
@@ -19,7 +22,7 @@ _MARK = re.compile(r" ?\[rotators (\{[^\[\]]*\})\]")
 class Mark:
     """What the server itself says of a user: which secret it belongs to, as one of which pair.
 
-    It is kept in the user's comment, after whatever people wrote there.
+    It is kept in the user's comment, after whatever people wrote there, or among its attributes.
     """
 
     secret_arn: str
@@ -30,21 +33,33 @@ class Mark:
         """The mark in a comment, if there is one that can be read."""
         found = _MARK.search(comment or "")
         try:
-            said = json.loads(found[1]) if found else {}
-            secret, base, alternate = (said[key] for key in ("secret", "base", "alternate"))
-            # Whoever may comment may have written anything: only text, and such that can be shown.
-            "".join((secret, base, alternate)).encode()
-        except (KeyError, TypeError, ValueError, RecursionError):
+            return cls.of(json.loads(found[1])) if found else None
+        except (ValueError, RecursionError):
             return None
-        return cls(secret, (base, alternate))
 
     def write(self, comment: str | None) -> str:
         """The comment with this mark in the place of any other."""
-        base, alternate = self.users
-        said = json.dumps({"secret": self.secret_arn, "base": base, "alternate": alternate})
         # A bracket in a name would end the mark early.
-        said = said.replace("[", "\\u005b").replace("]", "\\u005d")
+        said = json.dumps(self.said()).replace("[", "\\u005b").replace("]", "\\u005d")
         return f"{_MARK.sub('', comment or '')} [rotators {said}]".strip()
+
+    @classmethod
+    def of(cls, said: object) -> Mark | None:
+        """The mark that ``said`` gave as JSON, if that is what it is."""
+        if not isinstance(said, dict):
+            return None
+        try:
+            secret, base, alternate = (said[key] for key in ("secret", "base", "alternate"))
+            # Whoever may comment may have written anything: only text, and such that can be shown.
+            "".join((secret, base, alternate)).encode()
+        except (KeyError, TypeError, ValueError):
+            return None
+        return cls(secret, (base, alternate))
+
+    def said(self) -> dict[str, str]:
+        """The mark as JSON."""
+        base, alternate = self.users
+        return {"secret": self.secret_arn, "base": base, "alternate": alternate}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +80,7 @@ class Pair:
     target: str
 
     @classmethod
-    def following(cls, username: str, suffix: str, limit: int) -> Pair:
+    def following(cls, username: str, suffix: str, limit: NameLimit) -> Pair:
         """The pair of the user that is AWSCURRENT's; the other one is the target.
 
         Raises MisconfiguredSecret if there is no base, or the alternate's name would be too long.
@@ -77,10 +92,11 @@ class Pair:
                 f"no alternate can be named after {username!r}, which is nothing but the suffix",
                 "Use another user name.",
             )
-        if len(alternate.encode()) > limit:
+        excess = limit.excess(alternate)
+        if excess:
             raise MisconfiguredSecret(
                 f"no alternate can be named after {username!r}: with {suffix!r} its name would have"
-                f" {len(alternate.encode())} bytes of at most {limit}",
+                f" {excess}",
                 "Use a shorter user name.",
             )
         return cls(base, alternate, base if username == alternate else alternate)
@@ -93,11 +109,15 @@ class Pair:
 class AdministersUsers(Engine):
     """The ability of an engine to act on a user in an admin's session."""
 
-    @abstractmethod
-    def locked(self, admin: Session, username: str) -> AbstractContextManager[None]:
-        """What happens inside happens as a whole, and to one rotator of this user at a time.
+    # False: a user may have written its mark itself, so it is no proof that a reset is due.
+    marks_prove: ClassVar[bool] = True
 
-        Nothing inside is looked up where users of the server could have planted it.
+    @abstractmethod
+    def locked(self, admin: Session, username: str, /) -> AbstractContextManager[None]:
+        """What happens inside happens to one rotator of this user at a time.
+
+        It happens as a whole where the server has transactions for it. Nothing inside is looked up
+        where users of the server could have planted it. The session may be the user's own.
         """
 
     @abstractmethod
@@ -123,5 +143,34 @@ class ClonesUsers(AdministersUsers):
         """
 
     @abstractmethod
-    def compare(self, session: Session, pair: Pair) -> list[str]:
-        """What the other user of the pair may and the session's user may not. Changes nothing."""
+    def compare(self, session: Session, pair: Pair, other: Login) -> list[str]:
+        """What the other user of the pair may and the session's user may not. Changes nothing.
+
+        ``other`` is that user's login, for servers where only the user itself sees its rights.
+        """
+
+
+class RetainsPassword(AdministersUsers):
+    """The ability to let a user's old password log in beside the new one."""
+
+    @abstractmethod
+    def may_retain(self, own: Session) -> bool:
+        """Whether the user may do so by itself, in its own session; else an admin has to."""
+
+    @abstractmethod
+    def retain_password(self, by: Session, own: Session, password: str) -> None:
+        """Makes ``password`` log in besides that of ``own``, within ``locked``. Not repeatable.
+
+        ``own`` is the user's own session, opened by the password that has to keep working,
+        whichever of the user's two it is; ``by`` is ``own`` itself, or an admin's session. Raises
+        ValueRefused, PermissionMissing with the grant that is lacking, or StrategyUnavailable
+        where this account cannot have two passwords.
+        """
+
+    @abstractmethod
+    def discard_others(self, session: Session, username: str, password: str) -> str | None:
+        """Ends every password of the user but ``password``, which was just set. Repeatable.
+
+        ``session`` is the user's own, or an admin's. Returns what is left alive, with its cure, or
+        None: it raises for no lack of rights.
+        """

@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from rotators.database.engine import Session
+from rotators.database.engine import NameLimit, Session
 from rotators.database.rotator import DatabaseRotator
-from rotators.database.users import ClonesUsers, Mark, Pair, User
+from rotators.database.users import ClonesUsers, Mark, Pair, RetainsPassword, User
 from rotators.driver import Driver
 from rotators.errors import (
     AccountLocked,
@@ -37,10 +37,14 @@ class MemoryServer:
 
     host: str
     passwords: dict[str, str] = field(default_factory=dict, repr=False)
+    # The second password of those that have one.
+    retained: dict[str, str] = field(default_factory=dict, repr=False)
     locked: set[str] = field(default_factory=set)
     admins: set[str] = field(default_factory=set)
     rights: dict[str, frozenset[str]] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
+    # Whether second passwords are the admins' business, and not the user's own.
+    only_admins_retain: bool = False
     # The policy: whether a password is taken from a user.
     accepts: Callable[[str], bool] = field(default=lambda _: True, repr=False)
     accepted_logins: int = 0
@@ -69,31 +73,42 @@ class MemoryServer:
         if username in self.locked:
             raise AccountLocked("the account is locked", "Unlock it.")
         with self._lock:
-            if self.passwords.get(username) != password:
+            if not self.knows(username, password):
                 self.refused_logins += 1
                 raise LoginRefused("wrong user or password", "Check both.")
             self.accepted_logins += 1
+
+    def knows(self, username: str, password: str) -> bool:
+        """Whether it is one of the user's passwords."""
+        return password in (self.passwords.get(username), self.retained.get(username))
+
+    def require_accepted(self, password: str) -> None:
+        """Raises ValueRefused unless the policy takes it."""
+        if not self.accepts(password):
+            raise ValueRefused("the policy does not take it", "Draw another.")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All that happens inside, or nothing; one at a time."""
         with self._transaction:
-            before = (dict(self.passwords), dict(self.rights), dict(self.marks))
+            passwords, retained = dict(self.passwords), dict(self.retained)
+            rights, marks = dict(self.rights), dict(self.marks)
             try:
                 yield
             except BaseException:
-                self.passwords, self.rights, self.marks = before
+                self.passwords, self.retained = passwords, retained
+                self.rights, self.marks = rights, marks
                 raise
 
 
-class Memory(ClonesUsers):
+class Memory(ClonesUsers, RetainsPassword):
     """The engine of MemoryServer, with every ability that there is."""
 
     name = "Memory"
     driver = Driver("json", extra="testing")
     default_port = 1
     default_dbname = "memory"
-    username_bytes = 63
+    username_limit = NameLimit(63)
     excluded_characters = ""
 
     def open(self, login: Login, deadline: Deadline) -> Session:
@@ -107,8 +122,7 @@ class Memory(ClonesUsers):
 
     def set_password(self, session: Session, username: str, password: str) -> None:
         server: MemoryServer = session.connection
-        if not server.accepts(password):
-            raise ValueRefused("the policy does not take it", "Draw another.")
+        server.require_accepted(password)
         server.passwords[username] = password
 
     def verify(self, session: Session) -> None:
@@ -137,8 +151,7 @@ class Memory(ClonesUsers):
             raise PermissionMissing("no admin", "Make it one.")
         if provisioned and pair.target not in server.passwords:
             raise MisconfiguredSecret(f"there is no user {pair.target!r}", "Make it.")
-        if not server.accepts(password):
-            raise ValueRefused("the policy does not take it", "Draw another.")
+        server.require_accepted(password)
         if not provisioned:
             if pair.target == pair.alternate:
                 server.rights[pair.alternate] = server.rights.get(pair.base, frozenset())
@@ -146,11 +159,32 @@ class Memory(ClonesUsers):
         server.passwords[pair.target] = password
         return []
 
-    def compare(self, session: Session, pair: Pair) -> list[str]:
+    def compare(self, session: Session, pair: Pair, other: Login) -> list[str]:
         server: MemoryServer = session.connection
-        other = pair.base if pair.target == pair.alternate else pair.alternate
         none: frozenset[str] = frozenset()
-        return sorted(server.rights.get(other, none) - server.rights.get(pair.target, none))
+        mine = server.rights.get(pair.target, none)
+        return sorted(server.rights.get(other.username, none) - mine)
+
+    def may_retain(self, own: Session) -> bool:
+        server: MemoryServer = own.connection
+        return not server.only_admins_retain or own.login.username in server.admins
+
+    def retain_password(self, by: Session, own: Session, password: str) -> None:
+        server: MemoryServer = by.connection
+        if not self.may_retain(by):
+            raise PermissionMissing("only an admin may keep a second password", "Name an admin.")
+        username, mine = own.login.username, own.login.password
+        server.require_accepted(password)
+        if server.passwords[username] == mine:  # else it is the retained one already
+            server.retained[username] = mine
+        server.passwords[username] = password
+
+    def discard_others(self, session: Session, username: str, password: str) -> str | None:  # noqa: ARG002 the first one
+        server: MemoryServer = session.connection
+        if username in server.retained and not self.may_retain(session):
+            return f"user {username!r} has a second password: let an admin discard it"
+        server.retained.pop(username, None)
+        return None
 
 
 class MemoryRotator(DatabaseRotator):

@@ -19,7 +19,7 @@ class MemoryTarget:
     def __init__(self, server: MemoryServer, strategy: StrategyName) -> None:
         self.server = server
         self.settings = Settings(strategy=strategy)
-        if strategy is StrategyName.ALTERNATING_USERS:
+        if strategy is StrategyName.ALTERNATING_USERS or server.only_admins_retain:
             self.admin = self.new_secret()
             server.admins.add(self.admin["username"])
 
@@ -34,7 +34,7 @@ class MemoryTarget:
         }
 
     def logs_in(self, secret: Mapping[str, Any]) -> bool:
-        return self.server.passwords.get(secret["username"]) == str(secret["password"])
+        return self.server.knows(secret["username"], secret["password"])
 
 
 class TestMemory(EngineContract):
@@ -57,3 +57,25 @@ class TestMemoryAlternatingUsers(EngineContract):
     def target(self) -> Iterator[MemoryTarget]:
         with MemoryServer("contract") as server:
             yield MemoryTarget(server, StrategyName.ALTERNATING_USERS)
+
+
+class TestMemoryDualPassword(EngineContract):
+    rotator = MemoryRotator
+    probes = 1
+    zero_downtime = True
+    refused = 2
+
+    @pytest.fixture
+    def target(self) -> Iterator[MemoryTarget]:
+        with MemoryServer("contract") as server:
+            yield MemoryTarget(server, StrategyName.DUAL_PASSWORD)
+
+
+class TestMemoryDualPasswordByAnAdmin(TestMemoryDualPassword):
+    calls = 12
+    logins = 3
+
+    @pytest.fixture
+    def target(self) -> Iterator[MemoryTarget]:
+        with MemoryServer("contract", only_admins_retain=True) as server:
+            yield MemoryTarget(server, StrategyName.DUAL_PASSWORD)

@@ -92,7 +92,7 @@ def test_an_unknown_engine_is_told_with_the_closest_name(offered: list[EntryPoin
         Registry().load("Postgress")
     assert str(caught.value) == (
         "no rotator for the engine 'Postgress'. Mend the secret's 'engine'. Did you mean"
-        " 'postgres'? Choose one of: aurora-postgresql, postgres, postgresql."
+        f" 'postgres'? Choose one of: {', '.join(sorted(BUILT_IN))}."
     )
 
 

@@ -22,11 +22,13 @@ FLAGS = {
     "EXCLUDE_LOWERCASE": "exclude_lowercase",
     "REQUIRE_EACH_INCLUDED_TYPE": "require_each_included_type",
 }
+NO_NUMBERS = ("-1", "99999999999", "1.5", "1e2", "0x20", "thirty", "３２", "²", "1_0", "+8")
 VARIABLES = (
     "SECRETS_MANAGER_ENDPOINT",
     "EXCLUDE_CHARACTERS",
     "PASSWORD_LENGTH",
     *FLAGS,
+    "USERNAME_CHARACTER_LIMIT",
     "ROTATION_STRATEGY",
     "ROTATION_ENGINES",
     "ROTATION_CA_BUNDLE",
@@ -68,6 +70,8 @@ def test_an_empty_environment_gives_the_defaults() -> None:
         engines=None,
         ca_bundle=None,
         admin_reset=False,
+        provisioned=False,
+        username_character_limit=None,
     )
 
 
@@ -126,12 +130,19 @@ def test_the_password_length_is_a_number(text: str, length: int) -> None:
     assert read(PASSWORD_LENGTH=text).passwords.length == length
 
 
-@pytest.mark.parametrize(
-    "value",
-    ["0", "-1", "4097", "99999999999", "1.5", "1e2", "0x20", "thirty", "３２", "²", "1_0", "+8"],
-)
+@pytest.mark.parametrize("value", ["0", "4097", *NO_NUMBERS])
 def test_a_password_length_out_of_range_or_no_number_is_refused(value: str) -> None:
     assert refused("PASSWORD_LENGTH", value).cure == "Set it to 1 to 4096."
+
+
+@pytest.mark.parametrize(("text", "limit"), [("1", 1), (" 16 ", 16), ("032", 32), ("255", 255)])
+def test_a_user_name_may_be_limited(text: str, limit: int) -> None:
+    assert read(USERNAME_CHARACTER_LIMIT=text).username_character_limit == limit
+
+
+@pytest.mark.parametrize("value", ["0", "256", *NO_NUMBERS])
+def test_a_limit_of_a_user_name_that_is_out_of_range_or_no_number_is_refused(value: str) -> None:
+    assert refused("USERNAME_CHARACTER_LIMIT", value).cure == "Set it to 1 to 255."
 
 
 def test_a_password_length_of_more_digits_than_python_reads_is_refused() -> None:

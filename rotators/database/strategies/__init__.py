@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rotators.database.strategies.alternating_users import AlternatingUsers
+from rotators.database.strategies.dual_password import DualPassword
 from rotators.database.strategies.single_user import SingleUser
 from rotators.errors import StrategyUnavailable
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from rotators.settings import Settings, StrategyName
 
 STRATEGIES: Mapping[StrategyName, type[Strategy]] = {
-    strategy.name: strategy for strategy in (SingleUser, AlternatingUsers)
+    strategy.name: strategy for strategy in (SingleUser, AlternatingUsers, DualPassword)
 }
 
 

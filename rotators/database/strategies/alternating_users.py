@@ -72,11 +72,10 @@ class AlternatingUsers(Strategy):
         pair = self._pair(current)
         current.require_same(login, pair.target)
         with self.session_to_test(rotation, login) as session:
-            lacking = self.engine.compare(session, pair)
-            if lacking and self.settings.provisioned:
-                # Made by hand, they may be equals (members of one group) instead of base and clone.
-                equals = Pair(login.username, current.username, login.username)
-                lacking = lacking if self.engine.compare(session, equals) else []
+            try:
+                lacking = self._lacking(session, pair, current)
+            except LoginRefused as error:
+                raise _abandoned(error) from None
         if lacking:
             raise PermissionMissing(
                 f"{login.username!r} may not do what {current.username!r} may: "
@@ -85,8 +84,19 @@ class AlternatingUsers(Strategy):
                 " user is not to have; Secrets Manager then retries.",
             )
 
+    def _lacking(self, session: Session, pair: Pair, current: Login) -> list[str]:
+        lacking = self.engine.compare(session, pair, current)
+        if lacking and self.settings.provisioned:
+            # Made by hand, they may be equals (members of one group) instead of base and clone.
+            equals = Pair(pair.target, current.username, pair.target)
+            lacking = lacking if self.engine.compare(session, equals, current) else []
+        return lacking
+
     def _pair(self, current: Login) -> Pair:
-        return Pair.following(current.username, self.engine.suffix, self.engine.username_bytes)
+        limit, most = self.engine.username_limit, self.settings.username_character_limit
+        if most is not None and limit.unit == "characters":
+            limit = replace(limit, most=min(most, limit.most))
+        return Pair.following(current.username, self.engine.suffix, limit)
 
     def _require_current(self, rotation: Rotation, current: Login) -> None:
         """Whoever rewrites a secret has to know a password of the user it names."""
@@ -94,11 +104,7 @@ class AlternatingUsers(Strategy):
             with self.engine.session(current, rotation.deadline):
                 return
         except LoginRefused as error:
-            raise LoginRefused(
-                f"AWSCURRENT does not log in, so the rotation is abandoned: {error.found}",
-                "Store the password that works as AWSCURRENT (put-secret-value), then rotate"
-                " again.",
-            ) from None
+            raise _abandoned(error) from None
 
     def _require_ownership(
         self, rotation: Rotation, admin: Session, pair: Pair, mark: Mark, current: Login
@@ -148,3 +154,10 @@ class AlternatingUsers(Strategy):
         yield from self.readable(rotation.previous)
         yield from self.readable(rotation.staged)
         yield from self.unlabelled(rotation)
+
+
+def _abandoned(refused: LoginRefused) -> LoginRefused:
+    return LoginRefused(
+        f"AWSCURRENT does not log in, so the rotation is abandoned: {refused.found}",
+        "Store the password that works as AWSCURRENT (put-secret-value), then rotate again.",
+    )

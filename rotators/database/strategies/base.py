@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_REFUSED = 4
 # How many versions without a label are read in search of a password that works.
 MOST_UNLABELLED = 8
+
+IN_PLACE = "the new password is in place already"
 
 
 class Strategy(ABC):
@@ -54,16 +56,17 @@ class Strategy(ABC):
     @contextmanager
     def session_to_test(self, rotation: Rotation, login: Login) -> Iterator[Session]:
         """A session of AWSPENDING's that works."""
-        try:
-            with self.engine.session(login, rotation.deadline) as session:
+        with ExitStack() as stack:
+            try:
+                session = stack.enter_context(self.engine.session(login, rotation.deadline))
                 self.engine.verify(session)
-                yield session
-        except LoginRefused as error:
-            raise LoginRefused(
-                f"the server refuses the password to be tested: {error.found}",
-                "Secrets Manager starts the rotation again, which sets the password again. If it"
-                " keeps failing, somebody else changes this user's password.",
-            ) from None
+            except LoginRefused as error:
+                raise LoginRefused(
+                    f"the server refuses the password to be tested: {error.found}",
+                    "Secrets Manager starts the rotation again, which sets the password again. If"
+                    " it keeps failing, somebody else changes this user's password.",
+                ) from None
+            yield session
 
     def judge(
         self, rotation: Rotation, refused: ValueRefused, pending: Login, current: Login | None

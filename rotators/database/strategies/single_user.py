@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from rotators.database.admin import admin_session, require_harmless
-from rotators.database.strategies.base import MOST_REFUSED, Strategy
-from rotators.database.users import AdministersUsers
+from rotators.database.strategies.base import IN_PLACE, MOST_REFUSED, Strategy
+from rotators.database.users import AdministersUsers, RetainsPassword
 from rotators.errors import (
     AccessDenied,
     LoginRefused,
     PermanentError,
+    RotationError,
     ValueRefused,
 )
 from rotators.settings import StrategyName
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from rotators.database.login import Login
     from rotators.rotator import Rotation
     from rotators.secret import Secret
+
+
+_NOT_DISCARDED = (
+    "the server refuses to set the new password again, so a second password that the user may have"
+    " keeps logging in: rotate once more, or discard it by hand"
+)
 
 
 class SingleUser(Strategy):
@@ -34,19 +41,56 @@ class SingleUser(Strategy):
 
     def apply(self, rotation: Rotation, current: Login, pending: Login) -> None:
         current.require_same(pending, current.username)
+        pending = current.with_password_of(pending)
         with ExitStack() as stack:
             session = self._sign_in(stack, rotation, current, pending)
-            if session.login == current.with_password_of(pending):
-                rotation.say("the new password is in place already")
-                return
+            in_place = session.login == pending
+            if in_place:
+                rotation.say(IN_PLACE)
+                if not isinstance(self.engine, RetainsPassword):
+                    return
             try:
+                # Also where it is in place: it has to be the first of two before the other ends.
                 self.engine.set_password(session, pending.username, pending.password)
-                return
             except ValueRefused as error:
                 refused = error
-        # A password that was refused a moment ago is not tried again (MOST_REFUSED).
-        works = current if session.login.password == current.password else None
-        self.judge(rotation, refused, current.with_password_of(pending), works)
+            else:
+                self._discard_others(rotation, session, pending)
+                return
+        if not in_place:
+            # A password that was refused a moment ago is not tried again (MOST_REFUSED).
+            works = current if session.login.password == current.password else None
+            self.judge(rotation, refused, pending, works)
+        if isinstance(self.engine, RetainsPassword):
+            rotation.say(_NOT_DISCARDED, warning=True)
+
+    def _discard_others(self, rotation: Rotation, session: Session, pending: Login) -> None:
+        """Ends what an earlier strategy let live, such as the password that leaked."""
+        if not isinstance(self.engine, RetainsPassword):
+            return
+        alive = self.engine.discard_others(session, pending.username, pending.password)
+        own = session.login.username == pending.username
+        if alive and own and rotation.current.get("masterarn"):
+            alive = self._discard_as_admin(rotation, self.engine, pending, alive)
+        if alive:
+            rotation.say(alive, warning=True)
+
+    def _discard_as_admin(
+        self, rotation: Rotation, engine: RetainsPassword, pending: Login, alive: str
+    ) -> str | None:
+        """What is alive after the admin has tried: its failure is none of the rotation's."""
+        try:
+            with (
+                admin_session(rotation, pending, engine, self.lookups) as admin,
+                engine.locked(admin, pending.username),
+            ):
+                user = engine.look(admin, pending.username)
+                if user is None:
+                    return alive
+                require_harmless(user, rotation.secret_arn)
+                return engine.discard_others(admin, pending.username, pending.password)
+        except RotationError as error:
+            return f"{alive}; the admin could not help: {error.found}"
 
     def _sign_in(
         self, stack: ExitStack, rotation: Rotation, current: Login, pending: Login
@@ -67,7 +111,8 @@ class SingleUser(Strategy):
             + "".join(f"; {note}" for note in search.notes),
             "Set the user's password on the server to AWSCURRENT's value, or store the password"
             " that works as AWSCURRENT (put-secret-value); then rotate again. A server may also"
-            " answer so for an account that has expired.",
+            " answer so for an account that has expired."
+            + ("" if current.tls else ' Or for a login without TLS: take "ssl": false away.'),
         )
 
     def _admin(self, search: _Search) -> Session | None:
@@ -89,7 +134,7 @@ class SingleUser(Strategy):
                 search.tried.append("the admin's own")
             search.notes.append(f"the admin could not help: {error.found}")
             return None
-        marked = user is not None and user.mark is not None
+        marked = user is not None and user.mark is not None and self.engine.marks_prove
         if user is not None and (marked or self.settings.admin_reset):
             rotation.say("the admin resets the password", warning=True, user=user.name)
             return session

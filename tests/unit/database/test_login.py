@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from rotators.database.engine import NameLimit
 from rotators.database.login import Login
 from rotators.errors import ForbiddenTarget, MisconfiguredSecret, RotationError
 from rotators.secret import Secret
@@ -214,7 +215,15 @@ def test_a_name_of_as_many_bytes_as_the_engine_allows_is_taken(name: str) -> Non
 @pytest.mark.parametrize("name", ["u" * 64, "ü" * 32, "😀" * 16])
 def test_a_name_that_the_server_would_cut_off_is_refused(name: str) -> None:
     assert refused(username=name).found == (
-        "the secret's 'username' is longer than the 63 bytes that Memory allows"
+        "the secret's 'username' is longer than Memory allows: 64 bytes of at most 63"
+    )
+
+
+def test_a_server_may_count_characters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Memory, "username_limit", NameLimit(32, "characters"))
+    assert login(username="😀" * 32).username == "😀" * 32
+    assert refused(username="😀" * 33).found == (
+        "the secret's 'username' is longer than Memory allows: 33 characters of at most 32"
     )
 
 

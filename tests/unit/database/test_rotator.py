@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from rotators.database.postgresql import PostgreSQLRotator
 from rotators.database.rotator import DatabaseRotator
 from rotators.deadline import Deadline
 from rotators.driver import Driver
@@ -101,7 +102,7 @@ def test_a_subclass_names_its_engine_and_is_done() -> None:
         engine = Memory
 
     assert Mine.driver is Memory.driver
-    assert Mine.strategies == (StrategyName.SINGLE_USER, StrategyName.ALTERNATING_USERS)
+    assert Mine.strategies == tuple(StrategyName)
     strategy = Mine(Settings()).strategy
     # Errors show it by repr.
     assert (type(strategy), strategy) == (str, "single-user")
@@ -114,7 +115,7 @@ def test_the_engine_gets_the_bundle_of_the_settings() -> None:
 
 def test_a_strategy_that_the_engine_cannot_do_is_refused() -> None:
     with pytest.raises(StrategyUnavailable):
-        MemoryRotator(Settings(strategy=StrategyName.DUAL_PASSWORD))
+        PostgreSQLRotator(Settings(strategy=StrategyName.DUAL_PASSWORD))
 
 
 # ── create ──

@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from rotators.database.login import Login
-from rotators.database.strategies import STRATEGIES, strategies_of, strategy_for
+from rotators.database.postgresql import PostgreSQL
+from rotators.database.strategies import (
+    STRATEGIES,
+    single_user,
+    strategies_of,
+    strategy_for,
+)
 from rotators.database.strategies.base import MOST_REFUSED, MOST_UNLABELLED
 from rotators.database.strategies.single_user import SingleUser
 from rotators.deadline import Deadline
@@ -174,21 +180,26 @@ def test_an_ability_that_the_engine_lacks_rules_a_strategy_out(
     class Flying(SingleUser):
         needs = Flies
 
-    class Bird(Memory, Flies): ...
+    class Bird(PostgreSQL, Flies): ...
 
     known = {**STRATEGIES, StrategyName.DUAL_PASSWORD: Flying}
     monkeypatch.setattr("rotators.database.strategies.STRATEGIES", known)
     assert StrategyName.DUAL_PASSWORD in strategies_of(Bird)
-    assert StrategyName.DUAL_PASSWORD not in strategies_of(Memory)
+    assert StrategyName.DUAL_PASSWORD not in strategies_of(PostgreSQL)
     assert isinstance(strategy_for(StrategyName.DUAL_PASSWORD, Bird(), Settings()), Flying)
+
+
+def test_two_passwords_need_an_engine_that_has_them() -> None:
+    assert StrategyName.DUAL_PASSWORD in strategies_of(Memory)
+    assert StrategyName.DUAL_PASSWORD not in strategies_of(PostgreSQL)
 
 
 def test_a_strategy_that_the_engine_cannot_do_is_told_with_those_that_it_can() -> None:
     with pytest.raises(StrategyUnavailable) as caught:
-        strategy_for(StrategyName.DUAL_PASSWORD, Memory(), Settings())
+        strategy_for(StrategyName.DUAL_PASSWORD, PostgreSQL(), Settings())
     assert str(caught.value) == (
-        "Memory cannot be rotated by 'dual-password' (ROTATION_STRATEGY). Set ROTATION_STRATEGY"
-        " to one of: single-user, alternating-users."
+        "PostgreSQL cannot be rotated by 'dual-password' (ROTATION_STRATEGY). Set"
+        " ROTATION_STRATEGY to one of: single-user, alternating-users."
     )
 
 
@@ -238,6 +249,13 @@ def test_the_current_password_is_tried_first_and_is_enough(scene: Scene) -> None
     assert scene.said == []
 
 
+@pytest.fixture
+def one_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the engine knew no second passwords."""
+    monkeypatch.setattr(single_user, "RetainsPassword", type("Unknown", (), {}))
+
+
+@pytest.mark.usefixtures("one_password")
 def test_a_password_that_is_in_place_already_is_not_set_again(scene: Scene) -> None:
     scene.server.passwords["app"] = PENDING
     scene.server.accepts = lambda _: pytest.fail("set again")
@@ -249,10 +267,76 @@ def test_a_password_that_is_in_place_already_is_not_set_again(scene: Scene) -> N
     ]
 
 
+@pytest.mark.usefixtures("one_password")
+def test_a_server_without_second_passwords_warns_of_none(scene: Scene) -> None:
+    def accepts(password: str) -> bool:
+        scene.server.passwords["app"] = password
+        return False
+
+    scene.server.accepts = accepts
+    scene.apply()
+    assert scene.said == ["the server refuses the new password, but it is in place already"]
+
+
+@pytest.mark.usefixtures("one_password")
 def test_an_attach_whose_pending_password_is_the_current_one_sets_nothing(scene: Scene) -> None:
     scene.server.accepts = lambda _: pytest.fail("set again")
     scene.apply(pending=CURRENT)
     assert scene.passwords_tried == [CURRENT]
+
+
+# ── the other one of two passwords ──
+
+
+OTHER = "other-password"
+ALIVE = (
+    "the server refuses to set the new password again, so a second password that the user may have"
+    " keeps logging in: rotate once more, or discard it by hand"
+)
+
+
+@pytest.fixture
+def two(scene: Scene) -> Scene:
+    """The user has a second password."""
+    scene.server.retained["app"] = OTHER
+    return scene
+
+
+def test_the_second_password_ends_with_the_first(two: Scene) -> None:
+    two.apply()
+    assert (two.server.passwords, two.server.retained) == ({"app": PENDING}, {})
+    assert two.passwords_tried == [CURRENT]
+    assert two.said == []
+
+
+@pytest.mark.parametrize("first", [PENDING, OTHER])
+def test_the_other_password_ends_also_where_the_new_one_is_in_place(two: Scene, first: str) -> None:
+    two.server.passwords["app"] = first
+    two.server.retained["app"] = PENDING if first == OTHER else OTHER
+    two.apply()
+    assert (two.server.passwords, two.server.retained) == ({"app": PENDING}, {})
+    assert "the new password is in place already" in two.said
+
+
+@pytest.mark.parametrize("first", [PENDING, OTHER])
+def test_nothing_is_discarded_where_the_new_password_may_be_the_second(
+    two: Scene, first: str
+) -> None:
+    two.server.passwords["app"] = first
+    two.server.retained["app"] = PENDING if first == OTHER else OTHER
+    before = dict(two.server.passwords), dict(two.server.retained)
+    two.server.accepts = lambda _: False
+    two.apply()
+    assert (two.server.passwords, two.server.retained) == before
+    assert two.said[-1] == ALIVE
+    assert two.passwords_tried == [CURRENT, PENDING]
+
+
+def test_what_the_user_may_not_discard_is_told(two: Scene) -> None:
+    two.server.only_admins_retain = True
+    two.apply()
+    assert two.server.retained == {"app": OTHER}
+    assert two.said == ["user 'app' has a second password: let an admin discard it"]
 
 
 def test_the_previous_password_is_tried_third(scene: Scene) -> None:
@@ -423,7 +507,8 @@ def test_a_refused_value_that_is_in_place_is_a_success(scene: Scene) -> None:
     scene.server.accepts = accepts
     scene.apply()
     assert scene.passwords_tried == [CURRENT, PENDING]
-    assert scene.said == ["the server refuses the new password, but it is in place already"]
+    said = "the server refuses the new password, but it is in place already"
+    assert scene.said == [said, ALIVE]
 
 
 def test_a_refused_value_is_kept_where_the_current_one_does_not_log_in(scene: Scene) -> None:
