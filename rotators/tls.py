@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
 from pathlib import Path
 
 from rotators.errors import UntrustedServer
@@ -30,3 +31,16 @@ def authorities(configured: Path | None) -> Path:
         if candidate and Path(candidate).is_file():
             return Path(candidate)
     raise UntrustedServer("this machine has no file of trusted authorities", CURE)
+
+
+def context(configured: Path | None) -> ssl.SSLContext:
+    """For drivers that use Python's TLS: verifies host name and chain. As ``authorities``."""
+    return _context(authorities(configured))
+
+
+@lru_cache(maxsize=4)  # reading the authorities takes longer than a login
+def _context(authorities_file: Path) -> ssl.SSLContext:
+    made = ssl.create_default_context(cafile=authorities_file)
+    # Python 3.13 also refuses certificates that lack what no other client asks for.
+    made.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return made

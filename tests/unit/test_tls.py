@@ -5,11 +5,15 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rotators import tls
 from rotators.errors import UntrustedServer
+
+if TYPE_CHECKING:
+    from rotators.testing.certificates import Certificates
 
 
 def usual(monkeypatch: pytest.MonkeyPatch, default: Path | None, *others: Path) -> None:
@@ -62,3 +66,26 @@ def test_a_machine_without_authorities_is_an_error_with_both_ways_out(
 def test_the_usual_places_include_those_of_lambda_and_debian() -> None:
     assert "/etc/pki/tls/cert.pem" in tls._USUAL
     assert "/etc/ssl/certs/ca-certificates.crt" in tls._USUAL
+
+
+def test_a_context_verifies_host_and_chain(certificates: Certificates) -> None:
+    context = tls.context(certificates.ca)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+    # What no other client asks for is not asked for, on no version of Python.
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert len(context.get_ca_certs()) == 1
+
+
+def test_a_context_is_read_from_disk_once(certificates: Certificates) -> None:
+    assert tls.context(certificates.ca) is tls.context(certificates.ca)
+    assert tls.context(certificates.ca) is not tls.context(certificates.unrelated_ca)
+
+
+def test_a_context_without_authorities_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    usual(monkeypatch, None, tmp_path / "absent.pem")
+    with pytest.raises(UntrustedServer):
+        tls.context(None)
