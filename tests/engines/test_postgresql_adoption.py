@@ -15,7 +15,7 @@ from rotators.database.postgresql import PostgreSQLRotator
 from rotators.errors import PermissionMissing
 from rotators.settings import StrategyName
 from rotators.testing.bench import Bench
-from tests.engines.postgresql_client import Client
+from tests.engines.client import Client
 from tests.engines.postgresql_target import PostgreSQLTarget
 
 if TYPE_CHECKING:

@@ -5,16 +5,25 @@ from __future__ import annotations
 import json
 import threading
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import psycopg
+import pymysql
 
 if TYPE_CHECKING:
     from rotators.testing.bench import Bench
-    from tests.servers import PostgreSQL
 
 _PAUSE = 0.002
+_REFUSED = ("password authentication failed", "Access denied for user")
+
+
+class Server(Protocol):
+    """Any server of the tests."""
+
+    def connect(self, user: str, password: str) -> AbstractContextManager[Any]:
+        """A connection, closed at the end."""
 
 
 @dataclass
@@ -22,7 +31,7 @@ class Client:
     """Reads AWSCURRENT, logs in, runs ``query``; then again, in a thread of its own."""
 
     bench: Bench
-    server: PostgreSQL
+    server: Server
     arn: str
     query: str = "SELECT 1"
     served: int = 0
@@ -42,6 +51,11 @@ class Client:
         self._stopping = True
         self._thread.join(30)
 
+    @property
+    def refused(self) -> list[str]:
+        """Those of the failures that were a wrong password."""
+        return [failure for failure in self.failures if any(said in failure for said in _REFUSED)]
+
     def settle(self) -> None:
         """Waits for the end of a round that began after this call."""
         with self._begun:
@@ -52,9 +66,12 @@ class Client:
         while not self._stopping:
             value: dict[str, Any] = json.loads(self.bench.simulator.value(self.arn) or "")
             try:
-                with self.server.connect(value["username"], value["password"]) as connection:
-                    connection.execute(self.query)
-            except psycopg.Error as error:
+                with (
+                    self.server.connect(value["username"], value["password"]) as connection,
+                    connection.cursor() as cursor,
+                ):
+                    cursor.execute(self.query)
+            except (psycopg.Error, pymysql.MySQLError) as error:
                 self.failures.append(f"{value['username']}: {error}")
             else:
                 self.served += 1
