@@ -13,15 +13,17 @@ import click
 from rich.live import Live
 
 from rotators.cli import output
+from rotators.cli.demo_server import SERVERS, server_of
 from rotators.errors import RotationError
+from rotators.settings import StrategyName
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from rotators.cli.demonstration import Act, Finding, Scene
+    from rotators.cli.demo_server import DemoServer, Finding
+    from rotators.cli.demonstration import Act, Scene
     from rotators.cli.stage import Stage
-    from rotators.testing.postgresql import Installation
 
 _NEXT = """Next, in README.md:
   Invoke locally  rotate a secret of your own from this machine:
@@ -33,29 +35,31 @@ _NEXT = """Next, in README.md:
 @click.command()
 @click.option(
     "--engine",
-    type=click.Choice(["postgresql"]),
+    type=click.Choice(list(SERVERS)),
     default="postgresql",
     show_default=True,
     help="What to rotate.",
 )
 @click.option(
     "--strategy",
-    type=click.Choice(["single-user", "alternating-users"]),
+    type=click.Choice([str(name) for name in StrategyName]),
     help="Show this one only.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def demo(*, engine: str, strategy: str | None, as_json: bool) -> None:
     """Rotate the passwords of real database users, before your eyes.
 
-    Starts a PostgreSQL of this machine (else the one of the extra rotators[demo]) with TLS and
-    throw-away certificates, and a simulated Secrets Manager. For each strategy it makes a user and
-    its secret, plays the four steps, and after each tries to log in with the old value and the new
-    one. At the end it searches all logs for every password. No AWS account, no Docker, no password
-    on the screen; nothing is left behind.
+    Starts a server with TLS and throw-away certificates, and a simulated Secrets Manager. The
+    server is one of this machine; PostgreSQL also comes with the extra rotators[demo], MySQL and
+    MariaDB with "make servers". For each strategy of the engine it makes a user and its secret,
+    plays the four steps, and after each tries to log in with the old value and the new one. At the
+    end it searches all logs for every password. No AWS account, no Docker, no password on the
+    screen; nothing is left behind.
 
     \b
     Examples:
       rotators demo
+      rotators demo --engine mysql
       rotators demo --strategy alternating-users
       rotators demo --json | jq .rotations[].findings
 
@@ -64,57 +68,69 @@ def demo(*, engine: str, strategy: str | None, as_json: bool) -> None:
       0  all went as claimed    1  something did not, or a server is missing
       2  wrong usage            130  interrupted
     """
-    del engine  # the only choice there is yet
     try:
         with _stopping_on_sigterm():
-            holds = _perform(strategy, as_json=as_json)
+            holds = _perform(engine, strategy, as_json=as_json)
     except KeyboardInterrupt:
         click.echo("Interrupted. The server was stopped.", err=True)
         raise SystemExit(output.INTERRUPTED) from None
     raise SystemExit(output.DONE if holds else output.PERMANENT)
 
 
-def _perform(strategy: str | None, *, as_json: bool) -> bool:
+def _perform(engine: str, strategy: str | None, *, as_json: bool) -> bool:
     """Whether every claim held. Raises ClickException where there is nothing to show."""
     try:
-        import psycopg
-
         from rotators.cli.demonstration import ACTS
         from rotators.cli.stage import stage
-        from rotators.testing.postgresql import CURE, find_postgresql
         from rotators.testing.processes import ServerError
+
+        kind = server_of(engine)
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"The demo needs {error.name}. Install the extra: rotators[demo]."
         ) from None
     began = time.monotonic()
-    found = find_postgresql()
+    acts = _chosen(ACTS, kind, strategy)
+    found = kind.found()
     if not found:
-        raise click.ClickException(f"There is no PostgreSQL on this machine. {CURE}")
-    show = Show(found[0], as_json=as_json)
+        raise click.ClickException(f"There is no {kind.title} on this machine. {kind.cure}")
+    show = Show(engine, found[0], as_json=as_json)
     try:
         with stage(found[0]) as built:
-            acts = [act for act in ACTS if strategy in (None, act.strategy)]
             return show.run(built, acts, began)
     except RotationError as error:
         raise click.ClickException(f"The rotation failed: {error}") from None
     except ServerError as error:
-        raise click.ClickException(f"PostgreSQL: {error}") from None
-    except psycopg.Error as error:
+        raise click.ClickException(f"{kind.title}: {error}") from None
+    except kind.failures as error:
         raise click.ClickException(f"The server did not answer as expected: {error}") from None
+
+
+def _chosen(
+    acts: Sequence[type[Act]], kind: type[DemoServer], strategy: str | None
+) -> list[type[Act]]:
+    """The acts that the engine can play. Raises UsageError if ``strategy`` is none of them."""
+    chosen = [act for act in acts if act.strategy in kind.strategies]
+    if strategy is None:
+        return chosen
+    if strategy not in kind.strategies:
+        known = ", ".join(act.strategy for act in chosen)
+        raise click.UsageError(
+            f"{kind.title} cannot be rotated by {strategy!r}. Choose one of: {known}."
+        )
+    return [act for act in chosen if act.strategy == strategy]
 
 
 class Show:
     """What is seen of a demonstration, as tables or as JSON."""
 
-    def __init__(self, installation: Installation, *, as_json: bool) -> None:
-        self._installation = installation
+    def __init__(self, engine: str, server: DemoServer, *, as_json: bool) -> None:
+        self._server = {"engine": engine, "version": server.version, "origin": server.origin}
         self._as_json = as_json
         self._out: Console = output.console()
         self._out.quiet = as_json
-        whose = {"machine": "this machine's", "wheel": "the one of rotators[demo]"}
         self._out.print(
-            f"PostgreSQL {installation.version} ({whose[installation.origin]}), verified TLS,"
+            f"{server.title} {server.version} ({_WHOSE[server.origin]}), verified TLS,"
             " Secrets Manager simulated.\nStarting both …"
         )
 
@@ -125,10 +141,10 @@ class Show:
         rotations, holds = [], True
         for kind in acts:
             act = kind.on(stage)
-            scenes = self._perform(act)
+            rotation = _rotation(act, self._perform(act))
             findings = list(act.findings())
             holds = self._judge(findings) and holds
-            rotations.append(_rotation(act, scenes, findings))
+            rotations.append({**rotation, "findings": [asdict(finding) for finding in findings]})
         self._out.print("\nThe logs, searched for every password:\n")
         found = list(logs(stage))
         holds = self._judge(found) and holds
@@ -170,10 +186,7 @@ class Show:
         output.echo_json(
             {
                 "ok": ok,
-                "postgresql": {
-                    "version": self._installation.version,
-                    "origin": self._installation.origin,
-                },
+                "server": self._server,
                 "rotations": rotations,
                 "logs": [asdict(finding) for finding in found],
                 "seconds": seconds,
@@ -181,7 +194,7 @@ class Show:
         )
 
 
-def _rotation(act: Act, scenes: list[Scene], findings: list[Finding]) -> dict[str, object]:
+def _rotation(act: Act, scenes: list[Scene]) -> dict[str, object]:
     from rotators.cli.demonstration import fingerprint
 
     new = act.new or act.old
@@ -190,7 +203,6 @@ def _rotation(act: Act, scenes: list[Scene], findings: list[Finding]) -> dict[st
         "users": {"old": act.old["username"], "new": new["username"]},
         "fingerprints": {"old": fingerprint(act.old), "new": fingerprint(new)},
         "scenes": [asdict(scene) for scene in scenes],
-        "findings": [asdict(finding) for finding in findings],
     }
 
 
@@ -209,6 +221,11 @@ def _scenes_table(act: Act, scenes: list[Scene]) -> Table:
     return shown
 
 
+_WHOSE = {
+    "machine": "this machine's",
+    "wheel": "the one of rotators[demo]",
+    "fetched": "the one of make servers",
+}
 _REPORT = "Please report this as a defect, with all that is above."
 _ANSWERS = {True: "logs in", False: "refused", None: ""}
 

@@ -1,4 +1,4 @@
-"""Whole rotations of real PostgreSQL users, one act for each strategy.
+"""Whole rotations of real database users, one act for each strategy.
 
 Needs the extra ``demo``.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from rotators import handler
 from rotators.cli.delivery import Recorder
+from rotators.cli.demo_server import Finding
 from rotators.cli.output import function_log
 from rotators.registry import Registry
 from rotators.request import Step
@@ -38,14 +39,6 @@ class Scene:
     second: tuple[str, ...]
     old_logs_in: bool
     new_logs_in: bool | None
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is claimed at the end, and whether it was found so."""
-
-    claim: str
-    holds: bool
 
 
 @dataclass
@@ -73,11 +66,9 @@ class Act(ABC):
 
     def perform(self) -> Iterator[Scene]:
         """The scene before, and after each step. Raises RotationError."""
-        stage = self.stage
-        settings = Settings(ca_bundle=stage.ca, strategy=self.strategy)
-        recorder = Recorder(stage.versions, Registry(), settings)
-        driver = RotationDriver(stage.simulator, partial(self._handle, recorder))
-        first = stage.simulator.secret(self.name).labels[CURRENT]
+        recorder = self._recorder(self.strategy)
+        driver = self._driver(recorder)
+        first = self.stage.simulator.secret(self.name).labels[CURRENT]
         yield self._scene("before", "a user and its secret", 0.0, first)
         token = driver.start(self.name)
         for step in Step:
@@ -94,6 +85,13 @@ class Act(ABC):
     @abstractmethod
     def findings(self) -> Iterator[Finding]:
         """The claims, each looked up anew."""
+
+    def _recorder(self, strategy: StrategyName) -> Recorder:
+        settings = Settings(ca_bundle=self.stage.server.ca, strategy=strategy)
+        return Recorder(self.stage.versions, Registry(), settings)
+
+    def _driver(self, recorder: Recorder) -> RotationDriver:
+        return RotationDriver(self.stage.simulator, partial(self._handle, recorder))
 
     def _handle(self, recorder: Recorder, event: object, context: object) -> None:
         with function_log(self.stage.log):
@@ -130,7 +128,7 @@ class SingleUser(Act):
 
     @classmethod
     def on(cls, stage: Stage) -> Self:
-        return cls(stage, stage.new_user("app", stage.superuser()))
+        return cls(stage, stage.new_user("app"))
 
     def findings(self) -> Iterator[Finding]:
         yield Finding("the old password is refused", not self.stage.logs_in(self.old))
@@ -148,41 +146,60 @@ class AlternatingUsers(Act):
 
     @classmethod
     def on(cls, stage: Stage) -> Self:
-        admin = stage.new_user("admin", stage.superuser(), "CREATEROLE")
-        # Who makes a user may administer it: from PostgreSQL 16 on, nobody else but a superuser.
-        user = stage.new_user("shop", admin)
-        masterarn = stage.simulator.create_secret("demo/admin", admin)
+        admin, masterarn = stage.admin()
+        return cls(stage, {**stage.new_user("shop", admin), "masterarn": masterarn})
+
+    def findings(self) -> Iterator[Finding]:
+        new, server = self.new or self.old, self.stage.server
+        yield Finding("'shop' still logs in with the old password", self.stage.logs_in(self.old))
+        yield Finding("the new value logs in, as 'shop_clone'", server.user_of(new) == "shop_clone")
+        yield server.clone_is_base("shop", new)
+        admin, _ = self.stage.admin()
+        yield Finding("the admin is no superuser", not server.is_superuser(admin["username"]))
+        same = self._unchanged("username", "password")
+        yield Finding("nothing but user and password has changed in the secret", same)
+
+
+class DualPassword(Act):
+    """One user with two passwords, until both are taken from it."""
+
+    strategy = StrategyName.DUAL_PASSWORD
+    name = "demo/site"
+    headers = ("Old\npassword", "New\npassword")
+    about = "the old password of 'site' goes on to log in beside the new one"
+
+    @classmethod
+    def on(cls, stage: Stage) -> Self:
+        user = stage.new_user("site")
+        if stage.server.retains_alone:
+            stage.server.let_retain("site")
+            return cls(stage, user)
+        _, masterarn = stage.admin()
         return cls(stage, {**user, "masterarn": masterarn})
 
     def findings(self) -> Iterator[Finding]:
         new = self.new or self.old
-        yield Finding("'shop' still logs in with the old password", self.stage.logs_in(self.old))
-        yield Finding("the new value logs in, as 'shop_clone'", self._who(new)[0] == "shop_clone")
+        yield Finding("the old password still logs in", self.stage.logs_in(self.old))
+        yield Finding("the new password logs in, too", self.stage.logs_in(new))
+        yield Finding("nothing else in the secret has changed", self._unchanged("password"))
+        self._driver(self._recorder(StrategyName.SINGLE_USER)).rotate(self.name)
+        alive = [self.stage.logs_in(value) for value in (self.old, new, self.new or new)]
         yield Finding(
-            "it starts as 'shop', to which all that it makes belongs", self._who(new)[1] == "shop"
+            "rotated once more, by single-user, as after a leak: neither of the two logs in",
+            alive == [False, False, True],
         )
-        with self.stage.connect(self.stage.superuser()) as session:
-            asked = "SELECT rolcreaterole AND NOT rolsuper FROM pg_roles WHERE rolname = 'admin'"
-            yield Finding("the admin is no superuser", session.execute(asked).fetchone() == (True,))
-        same = self._unchanged("username", "password")
-        yield Finding("nothing but user and password has changed in the secret", same)
-
-    def _who(self, value: dict[str, Any]) -> tuple[Any, ...]:
-        with self.stage.connect(value) as session:
-            found = session.execute("SELECT session_user, current_user").fetchone()
-        return found or ("", "")
 
 
-ACTS: tuple[type[Act], ...] = (SingleUser, AlternatingUsers)
+ACTS: tuple[type[Act], ...] = (SingleUser, AlternatingUsers, DualPassword)
 
 
 def logs(stage: Stage) -> Iterator[Finding]:
     """What is claimed of the logs of all acts."""
-    said, written = stage.server.log_text(), stage.log.getvalue()
     # Without a statement in it, a log without passwords would prove nothing.
-    clean = "ALTER ROLE" in said and not stage.shows_password(said)
-    lines = len(said.splitlines())
-    yield Finding(f"the server logged every statement ({lines} lines), no password", clean)
+    logged = stage.server.logged()
+    clean = logged.holds and not stage.shows_password(stage.server.log_text())
+    yield Finding(f"{logged.claim}, no password", clean)
+    written = stage.log.getvalue()
     clean = bool(written) and not stage.shows_password(written)
     yield Finding(f"the function logged {len(written.splitlines())} lines, no password", clean)
 

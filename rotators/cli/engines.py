@@ -51,7 +51,7 @@ def engines(registry: Registry, *, as_json: bool) -> None:
     if as_json:
         echo_json([asdict(row) for row in rows])
         return
-    headers = "Engine", "Rotator", "Driver", "Installed", "Extra", "Strategies"
+    headers = "Engine", "Rotator", "Driver", "Here", "Extra", "Strategies"
     shown = table(*headers, wrapped=frozenset({"Extra"}))
     broken = [row for row in rows if row.error]
     for row in rows:

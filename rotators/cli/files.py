@@ -2,7 +2,7 @@
 
 FILE          AWSCURRENT's value
 FILE.pending  AWSPENDING's value: on disk before a server can learn it, and until FILE has it
-FILE.bak      what FILE held before
+FILE.bak      what FILE held before: AWSPREVIOUS's value
 FILE.refused  a value that AWSPENDING was taken from, because a server's policy refused it
 
 Whatever interrupts a rotation, the password that the server has is in FILE or in FILE.pending, and
@@ -77,6 +77,15 @@ class SecretFiles:
     def current(self) -> str:
         """AWSCURRENT's value, valid JSON. Raises FilesError."""
         return read_value(self.file)
+
+    def previous(self) -> str | None:
+        """AWSPREVIOUS's value, valid JSON, as far as an earlier run has left it."""
+        try:
+            self._require_own(self.backup)
+            text = read_value(self.backup)
+        except (OSError, FilesError):
+            return None
+        return None if json.loads(text) == json.loads(self.current()) else text
 
     def masterarn(self) -> str | None:
         """The ARN of the admin's secret, if AWSCURRENT's value names one."""

@@ -24,7 +24,8 @@ With --secret, Secrets Manager is simulated on this machine and holds FILE.json,
 as AWS documents it; the database is the real one that it names. Steps that come before the
 event's are played first. The new password is on disk before the database gets it:
 FILE.json.pending holds AWSPENDING until FILE.json is replaced (its content before is then in
-FILE.json.bak). Interrupted at any point, the same command run again ends the rotation.
+FILE.json.bak, the next run's AWSPREVIOUS). Interrupted at any point, the same command run again
+ends the rotation.
 
 A secret that an admin rotates names the admin's secret as "masterarn"; its value, which is only
 read, is --admin-secret. The users on the server are marked with the event's SecretId: write your

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rotators.cli.files import FilesError, SecretFiles, read_value
+from rotators.errors import MisconfiguredSecret
 from rotators.testing.bench import simulator_client
 from rotators.testing.driver import FUNCTION_ARN
 from rotators.testing.simulator import Call, SecretsManagerSimulator, ServiceError
@@ -109,10 +110,17 @@ class _Versions(SecretsManager):
     A simulated secret's ARN is new in each run. Marks on servers are not to change with it.
     """
 
-    def __init__(self, client: Any, own: str, others: Mapping[str, str]) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401
+        own: str,
+        others: Mapping[str, str],
+        missing: str | None,
+    ) -> None:
         super().__init__(client)
         self._own = own
         self._others = others
+        self._missing = missing
 
     def describe(self, secret_id: str) -> SecretMetadata:
         found = super().describe(self._others.get(secret_id, secret_id))
@@ -121,6 +129,11 @@ class _Versions(SecretsManager):
     def get(
         self, secret_id: str, *, version_id: str | None = None, stage: str | None = None
     ) -> StoredValue:
+        if secret_id == self._missing:
+            raise MisconfiguredSecret(
+                f"the value of the admin's secret {secret_id} is not here",
+                "Give it: --admin-secret ADMIN.json.",
+            )
         secret_id = self._others.get(secret_id, secret_id)
         return super().get(secret_id, version_id=version_id, stage=stage)
 
@@ -137,15 +150,22 @@ def local_secret(
     name, place = _identity(request.secret_id)
     with files.locked(), SecretsManagerSimulator(**place) as simulator:
         try:
-            simulator.create_secret(name, files.current())
+            # An alternate that bears no mark is proved to be this secret's by AWSPREVIOUS alone.
+            previous, current = files.previous(), files.current()
+            simulator.create_secret(name, previous or current)
+            if previous:
+                simulator.put_by_hand(name, current)
             masterarn = files.masterarn()
             others = {}
-            if admin and masterarn and masterarn != request.secret_id:
+            if masterarn == request.secret_id:
+                masterarn = None
+            if admin and masterarn:
                 others[masterarn] = simulator.create_secret(_ADMIN, read_value(admin))
         except ServiceError as error:
             raise click.UsageError(f"Secrets Manager would not take this: {error}") from None
         with closing(simulator_client(simulator.endpoint_url)) as client:
-            versions = _Versions(client, request.secret_id, others)
+            missing = None if admin else masterarn
+            versions = _Versions(client, request.secret_id, others, missing)
             secret = LocalSecret(simulator, versions, files, request.secret_id)
             try:
                 yield secret

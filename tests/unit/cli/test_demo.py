@@ -1,46 +1,77 @@
-"""rotators demo, without a server: what it says then. tests/engines/test_invoke.py has the rest."""
+"""rotators demo, without a server: what it says then. tests/engines/test_demo.py has the rest."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from click.testing import CliRunner
+import pytest
+from click.testing import CliRunner, Result
 
+from rotators.cli.demo_server import SERVERS, server_of
 from rotators.cli.main import cli
-from rotators.testing import postgresql
-from rotators.testing.postgresql import Installation
+from rotators.testing import mysql_family, postgresql
 
-if TYPE_CHECKING:
-    import pytest
+INSTALLATIONS: dict[str, Callable[[Path], object]] = {
+    "postgresql": lambda root: postgresql.Installation(root, "15.0", "machine"),
+    "mysql": lambda root: mysql_family.Installation(root, "8.4.0", "machine"),
+    "mariadb": lambda root: mysql_family.Installation(root, "11.4.0", "fetched"),
+}
 
 
-def test_without_postgresql_it_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "find_postgresql", list)
-    result = CliRunner().invoke(cli, ["demo"])
+@pytest.fixture(params=list(SERVERS))
+def engine(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+def demo(*options: str) -> Result:
+    return CliRunner().invoke(cli, ["demo", *options])
+
+
+def test_without_a_server_it_says_how_to_get_one(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = server_of(engine)
+    monkeypatch.setattr(kind, "found", list)
+    result = demo("--engine", engine)
     assert result.exit_code == 1
+    assert f"There is no {kind.title} on this machine" in result.stderr
     assert "apt-get install" in result.stderr
+    assert not result.stdout
 
 
 def test_a_server_that_does_not_start_is_said(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    engine: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    gone = Installation(tmp_path, "15.0", "machine")
-    monkeypatch.setattr(postgresql, "find_postgresql", lambda: [gone])
-    result = CliRunner().invoke(cli, ["demo"])
+    kind: Any = server_of(engine)
+    monkeypatch.setattr(kind, "found", lambda: [kind(INSTALLATIONS[engine](tmp_path))])
+    result = demo("--engine", engine)
     assert result.exit_code == 1
-    assert "does not run" in result.stderr
+    assert f"Error: {kind.title}: {tmp_path}" in result.stderr
 
 
-def test_without_a_library_it_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "rotators.cli.stage", raising=False)
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    result = CliRunner().invoke(cli, ["demo"])
+@pytest.mark.parametrize(
+    ("engine", "driver"),
+    [("postgresql", "psycopg"), ("mysql", "pymysql"), ("mariadb", "pymysql")],
+)
+def test_without_a_library_it_names_the_extra(
+    engine: str, driver: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, SERVERS[engine].partition(":")[0], raising=False)
+    monkeypatch.setitem(sys.modules, driver, None)
+    result = demo("--engine", engine)
     assert result.exit_code == 1
+    assert f"The demo needs {driver}." in result.stderr
     assert "rotators[demo]" in result.stderr
 
 
 def test_what_cannot_be_shown_is_wrong_usage() -> None:
-    assert CliRunner().invoke(cli, ["demo", "--engine", "oracle"]).exit_code == 2
-    assert CliRunner().invoke(cli, ["demo", "--strategy", "dual-password"]).exit_code == 2
+    assert demo("--engine", "oracle").exit_code == 2
+    assert demo("--strategy", "by-magic").exit_code == 2
+    result = demo("--strategy", "dual-password")
+    assert result.exit_code == 2
+    assert "PostgreSQL cannot be rotated by 'dual-password'" in result.stderr
+    assert "single-user, alternating-users." in result.stderr

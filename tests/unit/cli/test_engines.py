@@ -29,7 +29,26 @@ def test_every_engine_of_the_registry_is_listed() -> None:
     result = CliRunner().invoke(cli, ["engines"], env={"COLUMNS": "100"})
     assert result.exit_code == 0
     assert all(name in result.stdout for name in BUILT_IN)
-    assert "rotators[postgresql]" in result.stdout
+    for extra in ("rotators[postgresql]", "rotators[mysql]", "rotators[mariadb]"):
+        assert extra in result.stdout
+
+
+def test_what_each_engine_offers() -> None:
+    rows = json.loads(CliRunner().invoke(cli, ["engines", "--json"]).stdout)
+    found = {row["engine"]: (row["driver"], row["extra"], row["strategies"]) for row in rows}
+    two = ["single-user", "alternating-users"]
+    three = [*two, "dual-password"]
+    assert (
+        found.items()
+        >= {
+            "postgres": ("psycopg", "rotators[postgresql]", two),
+            "postgresql": ("psycopg", "rotators[postgresql]", two),
+            "aurora-postgresql": ("psycopg", "rotators[postgresql]", two),
+            "mysql": ("pymysql", "rotators[mysql]", three),
+            "aurora-mysql": ("pymysql", "rotators[mysql]", three),
+            "mariadb": ("pymysql", "rotators[mariadb]", three),
+        }.items()
+    )
 
 
 def test_a_plug_in_that_is_broken_is_shown_as_such() -> None:
@@ -50,7 +69,7 @@ def test_json_says_all_of_it() -> None:
         "driver": "json",
         "installed": True,
         "extra": "rotators[testing]",
-        "strategies": ["single-user", "alternating-users"],
+        "strategies": ["single-user", "alternating-users", "dual-password"],
         "error": None,
     }
     assert found["no-module"]["error"].startswith("ModuleNotFoundError")

@@ -31,6 +31,23 @@ def test_a_finished_rotation_replaces_the_file_and_keeps_the_value_before(
     assert files.backup.stat().st_mode & 0o777 == 0o600
 
 
+def test_the_value_before_is_the_previous_one(files: SecretFiles) -> None:
+    assert files.previous() is None
+    files.promote(NEW)
+    assert files.previous() == OLD
+    files.file.write_text(OLD)
+    assert files.previous() is None
+
+
+def test_a_previous_value_that_others_can_write_does_not_count(files: SecretFiles) -> None:
+    files.promote(NEW)
+    files.backup.chmod(0o666)
+    assert files.previous() is None
+    files.backup.chmod(0o600)
+    files.backup.write_text("no JSON")
+    assert files.previous() is None
+
+
 def test_a_staged_value_is_for_its_owner_only_and_found_again(files: SecretFiles) -> None:
     assert files.staged() is None
     files.stage(NEW)
