@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from rotators.settings import Settings, StrategyName
 from rotators.testing.bench import Bench
 from tests.engines.mysql_target import ROTATORS, MySQLTarget
+from tests.engines.scene import Scene as SharedScene
 
 if TYPE_CHECKING:
-    from rotators.request import Step
     from tests.servers_mysql import Kind, MySQL, User
 
 _BOTH = ("db", "tables_priv", "columns_priv", "procs_priv", "proxies_priv")
@@ -76,50 +76,8 @@ def bench_on(
 
 
 @dataclass
-class Scene:
+class Scene(SharedScene["MySQL", MySQLTarget]):
     """A bench with an admin that is no superuser, and one secret whose user is the base."""
-
-    server: MySQL
-    target: MySQLTarget
-    bench: Bench
-    arn: str
-    old: dict[str, Any]
-
-    @property
-    def base(self) -> str:
-        return str(self.old["username"])
-
-    @property
-    def alternate(self) -> str:
-        return f"{self.base}_clone"
-
-    @property
-    def admin(self) -> str:
-        assert self.target.admin is not None
-        return str(self.target.admin["username"])
-
-    @property
-    def current(self) -> dict[str, Any]:
-        return self.bench.current(self.arn)
-
-    def begin(self, *steps: Step) -> str:
-        token = self.bench.driver.start(self.arn)
-        for step in steps:
-            self.bench.driver.step(self.arn, token, step.value)
-        return token
-
-    def rotate(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.bench.driver.rotate(self.arn)
-
-    def configure(self, **changes: Any) -> None:
-        """Other settings of the function."""
-        kept = {"ca_bundle": self.server.ca, "strategy": self.target.settings.strategy}
-        self.target.settings = Settings(**{**kept, **changes})
-
-    def rewrite(self, **fields: object) -> None:
-        """AWSCURRENT as an attacker puts it, who knows the password of the user that it named."""
-        self.bench.driver.put_by_hand(self.arn, {**self.current, **fields})
 
     def alter(self, statement: str, **names: str) -> None:
         """A statement of the server's administrator; ``{base}`` and its like are filled in."""

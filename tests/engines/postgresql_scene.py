@@ -11,13 +11,12 @@ from psycopg import sql
 
 from rotators.database.postgresql import PostgreSQLRotator
 from rotators.database.users import Mark
-from rotators.settings import Settings, StrategyName
+from rotators.settings import StrategyName
 from rotators.testing.bench import Bench
-from rotators.testing.crashes import CrashPoints
 from tests.engines.postgresql_target import PostgreSQLTarget
+from tests.engines.scene import Scene as SharedScene
 
 if TYPE_CHECKING:
-    from rotators.request import Step
     from tests.servers import PostgreSQL
 
 # Everything that a server knows of its users.
@@ -66,46 +65,8 @@ def settings_of(server: PostgreSQL, name: str) -> dict[str | None, set[str]]:
 
 
 @dataclass
-class Scene:
+class Scene(SharedScene["PostgreSQL", PostgreSQLTarget]):
     """A bench with an admin that is no superuser, and one secret whose user is the base."""
-
-    server: PostgreSQL
-    target: PostgreSQLTarget
-    bench: Bench
-    arn: str
-    old: dict[str, Any]
-
-    @property
-    def base(self) -> str:
-        return str(self.old["username"])
-
-    @property
-    def alternate(self) -> str:
-        return f"{self.base}_clone"
-
-    @property
-    def admin(self) -> str:
-        assert self.target.admin is not None
-        return str(self.target.admin["username"])
-
-    @property
-    def current(self) -> dict[str, Any]:
-        return self.bench.current(self.arn)
-
-    def begin(self, *steps: Step) -> str:
-        token = self.bench.driver.start(self.arn)
-        for step in steps:
-            self.bench.driver.step(self.arn, token, step.value)
-        return token
-
-    def rotate(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.bench.driver.rotate(self.arn)
-
-    def configure(self, **changes: Any) -> None:
-        """Other settings of the function."""
-        kept = {"ca_bundle": self.server.ca, "strategy": self.target.settings.strategy}
-        self.target.settings = Settings(**{**kept, **changes})
 
     def run(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """What an application does with AWSCURRENT."""
@@ -122,16 +83,6 @@ class Scene:
     def marks(self) -> set[Mark | None]:
         """Those of both users."""
         return {self.mark(self.base), self.mark(self.alternate)}
-
-    def cost(self) -> tuple[int, int, int]:
-        """Of one rotation: calls of Secrets Manager, logins, refused logins."""
-        points = self.bench.points = CrashPoints()
-        before = len(self.bench.simulator.calls)
-        self.rotate()
-        self.bench.points = None
-        opened = points.seen.count("after open")
-        calls = len(self.bench.simulator.calls) - before
-        return calls, opened, points.seen.count("before open") - opened
 
 
 @contextmanager

@@ -11,9 +11,9 @@ import pytest
 
 from rotators.request import Step
 from rotators.testing.bench import Bench
-from rotators.testing.crashes import CrashPoints
 from rotators.testing.mariadb import native_verifier
 from tests.engines.mysql_target import ROTATORS, MySQLTarget
+from tests.engines.scene import Scene as SharedScene
 
 if TYPE_CHECKING:
     from rotators.errors import RotationError
@@ -25,49 +25,19 @@ _ACCOUNTS = {"mysql": "mysql.user", "mariadb": "mysql.global_priv"}
 
 
 @dataclass
-class Scene:
+class Scene(SharedScene["MySQL", MySQLTarget]):
     """A bench with one secret."""
-
-    server: MySQL
-    target: MySQLTarget
-    bench: Bench
-    arn: str
-    old: dict[str, Any]
 
     @property
     def user(self) -> str:
-        return str(self.old["username"])
-
-    @property
-    def current(self) -> dict[str, Any]:
-        return self.bench.current(self.arn)
-
-    @property
-    def pending(self) -> dict[str, Any]:
-        return self.bench.labelled(self.arn)["AWSPENDING"]
+        return self.base
 
     def alter(self, sql: str, *args: object) -> None:
         """What the server's root does to the user."""
         self.server.execute(f"ALTER USER %s@%s {sql}", self.user, "%", *args)
 
     def begin(self, *steps: Step) -> str:
-        token = self.bench.driver.start(self.arn)
-        for step in (Step.CREATE, *steps):
-            self.bench.driver.step(self.arn, token, step)
-        return token
-
-    def rotate(self) -> None:
-        self.bench.driver.rotate(self.arn)
-
-    def cost(self) -> tuple[int, int, int]:
-        """Of one rotation: calls of Secrets Manager, logins, refused logins."""
-        points = self.bench.points = CrashPoints()
-        before = len(self.bench.simulator.calls)
-        self.rotate()
-        self.bench.points = None
-        opened = points.seen.count("after open")
-        calls = len(self.bench.simulator.calls) - before
-        return calls, opened, points.seen.count("before open") - opened
+        return super().begin(Step.CREATE, *steps)
 
     def abandon(self) -> None:
         """A rotation that a person gives up after setSecret."""
