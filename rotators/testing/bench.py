@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from rotators import handler
@@ -117,12 +118,17 @@ class Bench:
 def simulator_client(endpoint_url: str) -> Any:  # noqa: ANN401 made at run time
     """A client without this machine's AWS settings and proxies, which are not for a simulator."""
     from botocore.config import Config
-    from botocore.session import Session
 
-    session = Session(session_vars={"profile": (None, None, None, None)})
-    return session.create_client(
+    return _session().create_client(
         "secretsmanager", endpoint_url=endpoint_url, config=Config(proxies={}), **CREDENTIALS
     )
+
+
+@cache  # reading the API's description takes longer than a rotation
+def _session() -> Any:  # noqa: ANN401 as above
+    from botocore.session import Session
+
+    return Session(session_vars={"profile": (None, None, None, None)})
 
 
 def _no_sleep(_: float) -> None:
