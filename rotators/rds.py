@@ -35,11 +35,13 @@ class Kind(Enum):
 
 
 # China has had both orders of Region and service. All suffixes that AWS's partitions have.
+# DocumentDB's clusters are RDS's, by another name.
 _REGION = r"[a-z]{2,9}(?:-[a-z]{2,9}){1,2}-[0-9]{1,2}"
 _NAME = re.compile(
     r"(?=[^.]{1,63}\.)(?P<label>[a-z](?:-?[a-z0-9])*)"
     r"\.(?P<kind>(?:cluster-ro-|cluster-custom-|cluster-|proxy-)?)"
-    rf"(?P<home>[a-z0-9]{{1,40}}\.(?:(?P<region>{_REGION})\.rds|rds\.(?P<region_at_end>{_REGION}))"
+    rf"(?P<home>[a-z0-9]{{1,40}}\.(?:(?P<region>{_REGION})\.(?:rds|docdb)"
+    rf"|(?:rds|docdb)\.(?P<region_at_end>{_REGION}))"
     r"\.(?:amazonaws\.(?:com|com\.cn|eu)|(?:c2s\.ic|sc2s\.sgov|csp\.hci\.ic)\.gov|cloud\.adc-e\.uk))"
 )
 _ARN = re.compile(

@@ -13,7 +13,7 @@ from rotators.errors import ForbiddenTarget, MisconfiguredSecret, RotationError
 
 if TYPE_CHECKING:
     from rotators.database.engine import Engine, Session
-    from rotators.database.users import User
+    from rotators.database.users import AdministersUsers, User
     from rotators.rds import Lookups
     from rotators.rotator import Rotation
     from rotators.secret import Secret
@@ -38,6 +38,34 @@ def admin_session(
         yield session
     finally:
         engine.close(session)
+
+
+@contextmanager
+def helping_admin(
+    rotation: Rotation, login: Login, engine: AdministersUsers, lookups: Lookups
+) -> Iterator[tuple[Session, User]]:
+    """An admin's session, and the user of ``login``, which it may act on.
+
+    Raises as ``admin_login``, and MisconfiguredSecret or ForbiddenTarget for the user.
+    """
+    with admin_session(rotation, login, engine, lookups) as admin:
+        with engine.locked(admin, login.username):
+            user = harmless_user(rotation, admin, login.username, engine)
+        yield admin, user
+
+
+def harmless_user(
+    rotation: Rotation, admin: Session, username: str, engine: AdministersUsers
+) -> User:
+    """The user that is there and may be acted on, within ``locked``; else raises."""
+    user = engine.look(admin, username)
+    if user is None:
+        raise MisconfiguredSecret(
+            f"the admin sees no user {username!r}",
+            "Store the name of a user of this very server, spelled as the server spells it.",
+        )
+    require_harmless(user, rotation.secret_arn)
+    return user
 
 
 def require_harmless(user: User, secret_arn: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rotators.database.engine import Engine, NameLimit, Session
 from rotators.errors import MisconfiguredSecret
+from rotators.rds import Lookups
 
 if TYPE_CHECKING:
     from rotators.database.login import Login
@@ -109,6 +110,8 @@ class Pair:
 class AdministersUsers(Engine):
     """The ability of an engine to act on a user in an admin's session."""
 
+    # What knows where an admin secret leads that AWS manages by itself.
+    lookups: ClassVar[type[Lookups]] = Lookups
     # False: a user may have written its mark itself, so it is no proof that a reset is due.
     marks_prove: ClassVar[bool] = True
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from inspect import isroutine
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from rotators import handler
@@ -69,7 +70,7 @@ class CrashPoints:
             return rotator
         engine = rotator.engine
         names = [name for name in dir(engine) if not name.startswith("_") and name != "session"]
-        methods = {n: getattr(engine, n) for n in names if callable(getattr(engine, n))}
+        methods = {n: getattr(engine, n) for n in names if isroutine(getattr(engine, n))}
         wrapped = {name: self._around(name, method) for name, method in methods.items()}
         wrapped["open"] = self._opening(engine)
         instrumented = cast("type[Engine]", type(engine.__name__, (engine,), wrapped))

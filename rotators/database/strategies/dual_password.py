@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from rotators.database.admin import admin_session, require_harmless
+from rotators.database.admin import admin_session, harmless_user
 from rotators.database.strategies.base import IN_PLACE, Strategy
 from rotators.database.users import RetainsPassword
-from rotators.errors import LoginRefused, MisconfiguredSecret, ValueRefused
+from rotators.errors import LoginRefused, ValueRefused
 from rotators.settings import StrategyName
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class DualPassword(Strategy):
             by = self._performer(stack, rotation, own)
             with self.engine.locked(by, current.username):
                 if by is not own:
-                    self._require_harmless(rotation, by, current.username)
+                    harmless_user(rotation, by, current.username, self.engine)
                 # Not before the lock: another delivery may have been faster.
                 if self._logs_in(rotation, pending):
                     rotation.say(IN_PLACE)
@@ -82,12 +82,3 @@ class DualPassword(Strategy):
         if not rotation.current.get("masterarn") or self.engine.may_retain(own):
             return own
         return stack.enter_context(admin_session(rotation, own.login, self.engine, self.lookups))
-
-    def _require_harmless(self, rotation: Rotation, admin: Session, username: str) -> None:
-        user = self.engine.look(admin, username)
-        if user is None:
-            raise MisconfiguredSecret(
-                f"the admin sees no user {username!r}, although AWSCURRENT logs in as such",
-                "Store the name of a user of this very server, spelled as the server spells it.",
-            )
-        require_harmless(user, rotation.secret_arn)

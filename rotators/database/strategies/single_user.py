@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from rotators.database.admin import admin_session, require_harmless
+from rotators.database.admin import helping_admin
 from rotators.database.strategies.base import IN_PLACE, MOST_REFUSED, Strategy
 from rotators.database.users import AdministersUsers, RetainsPassword
 from rotators.errors import (
     AccessDenied,
     LoginRefused,
     PermanentError,
+    PermissionMissing,
     RotationError,
     ValueRefused,
 )
@@ -51,7 +52,7 @@ class SingleUser(Strategy):
                     return
             try:
                 # Also where it is in place: it has to be the first of two before the other ends.
-                self.engine.set_password(session, pending.username, pending.password)
+                self._set_password(rotation, session, pending)
             except ValueRefused as error:
                 refused = error
             else:
@@ -63,6 +64,27 @@ class SingleUser(Strategy):
             self.judge(rotation, refused, pending, works)
         if isinstance(self.engine, RetainsPassword):
             rotation.say(_NOT_DISCARDED, warning=True)
+
+    def _set_password(self, rotation: Rotation, session: Session, pending: Login) -> None:
+        """Whoever logged in sets it; where a user may not set its own, the admin."""
+        username, password = pending.username, pending.password
+        try:
+            self.engine.set_password(session, username, password)
+            return
+        except PermissionMissing as error:
+            denied = error
+        engine, own = self.engine, session.login.username == username
+        if not (own and rotation.current.get("masterarn") and isinstance(engine, AdministersUsers)):
+            raise denied
+        try:
+            with helping_admin(rotation, pending, engine, self.lookups) as (admin, _):
+                engine.set_password(admin, username, password)
+        except ValueRefused:
+            raise
+        except PermanentError as error:
+            found = f"{denied.found}; the admin could not help: {error.found}"
+            raise PermissionMissing(found, denied.cure) from None
+        rotation.say("the user may not set its own password: the admin has", warning=True)
 
     def _discard_others(self, rotation: Rotation, session: Session, pending: Login) -> None:
         """Ends what an earlier strategy let live, such as the password that leaked."""
@@ -80,14 +102,7 @@ class SingleUser(Strategy):
     ) -> str | None:
         """What is alive after the admin has tried: its failure is none of the rotation's."""
         try:
-            with (
-                admin_session(rotation, pending, engine, self.lookups) as admin,
-                engine.locked(admin, pending.username),
-            ):
-                user = engine.look(admin, pending.username)
-                if user is None:
-                    return alive
-                require_harmless(user, rotation.secret_arn)
+            with helping_admin(rotation, pending, engine, self.lookups) as (admin, _):
                 return engine.discard_others(admin, pending.username, pending.password)
         except RotationError as error:
             return f"{alive}; the admin could not help: {error.found}"
@@ -121,21 +136,17 @@ class SingleUser(Strategy):
         if not rotation.current.get("masterarn") or not isinstance(self.engine, AdministersUsers):
             return None
         try:
-            session = search.stack.enter_context(
-                admin_session(rotation, current, self.engine, self.lookups)
+            session, user = search.stack.enter_context(
+                helping_admin(rotation, current, self.engine, self.lookups)
             )
-            with self.engine.locked(session, current.username):
-                user = self.engine.look(session, current.username)
-            if user is not None:
-                require_harmless(user, rotation.secret_arn)
         except PermanentError as error:
             # A version without a label may help all the same.
             if isinstance(error, LoginRefused):
                 search.tried.append("the admin's own")
             search.notes.append(f"the admin could not help: {error.found}")
             return None
-        marked = user is not None and user.mark is not None and self.engine.marks_prove
-        if user is not None and (marked or self.settings.admin_reset):
+        marked = user.mark is not None and self.engine.marks_prove
+        if marked or self.settings.admin_reset:
             rotation.say("the admin resets the password", warning=True, user=user.name)
             return session
         search.notes.append(

@@ -302,7 +302,8 @@ def test_a_user_that_the_admin_cannot_see_keeps_its_passwords(
     administered.rotate()
     assert administered.both[1] is not None
     assert warnings(caplog) == [
-        f"user {administered.user!r} has a second password: let an admin discard it"
+        f"user {administered.user!r} has a second password: let an admin discard it; the admin"
+        f" could not help: the admin sees no user {administered.user!r}"
     ]
 
 
