@@ -1,0 +1,326 @@
+"""The statements about principals that the double of SQL Server understands."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from pysqlbridge.tds.result import QueryError, QueryResult
+
+from tests.doubles.sqlserver_state import (
+    Database,
+    Principal,
+    failed,
+    missing,
+    new_login,
+    require_policy,
+)
+
+if TYPE_CHECKING:
+    from tests.doubles.sqlserver import SqlServer
+
+_TOKEN = re.compile(
+    r"""\s+|(?P<b>\[(?:[^\]]|\]\])*\])|(?P<s>N?'(?:[^']|'')*')|(?P<w>[A-Za-z_@#][\w@#$]*)"""
+    r"""|(?P<n>\d+)|(?P<p>::|.)""",
+    re.DOTALL,
+)
+_CLASSES = {
+    "OBJECT": 1, "SCHEMA": 3, "USER": 4, "ROLE": 4, "APPLICATION ROLE": 4, "ASSEMBLY": 5,
+    "TYPE": 6, "XML SCHEMA COLLECTION": 10, "MESSAGE TYPE": 15, "CONTRACT": 16, "SERVICE": 17,
+    "REMOTE SERVICE BINDING": 18, "ROUTE": 19, "FULLTEXT CATALOG": 23, "SYMMETRIC KEY": 24,
+    "CERTIFICATE": 25, "ASYMMETRIC KEY": 26, "FULLTEXT STOPLIST": 29,
+    "SEARCH PROPERTY LIST": 31, "DATABASE SCOPED CREDENTIAL": 32, "LOGIN": 101, "SERVER ROLE": 101,
+}  # fmt: skip
+OK = QueryResult(columns=[], rows=[])
+
+
+class Literal(str):
+    """A string literal's value."""
+
+    __slots__ = ()
+
+
+class Quoted(str):
+    """A quoted identifier's name."""
+
+    __slots__ = ()
+
+
+def tokens(sql: str) -> list[str]:
+    """Words in capitals, names and literals by their values."""
+    found: list[str] = []
+    for match in _TOKEN.finditer(sql):
+        kind, text = match.lastgroup, match.group()
+        if kind == "b":
+            found.append(Quoted(text[1:-1].replace("]]", "]")))
+        elif kind == "s":
+            found.append(Literal(text[text.index("'") + 1 : -1].replace("''", "'")))
+        elif kind:
+            found.append(text)
+    while found and found[-1] == ";":
+        found.pop()
+    return found
+
+
+def split(batch: str) -> list[str]:
+    """The statements of a batch, which semicolons part."""
+    texts, ends = [""], 0
+    for match in _TOKEN.finditer(batch):
+        if match.group() == ";":
+            texts.append("")
+        else:
+            texts[-1] += match.group()
+        ends = match.end()
+    assert ends == len(batch)
+    return [text for text in texts if text.strip()]
+
+
+def syntax(near: str) -> QueryError:
+    """As the server, it repeats what it did not understand."""
+    return QueryError(f"Incorrect syntax near '{near}'.", number=102, severity=15)
+
+
+class Statement:
+    """One statement about principals, by one session."""
+
+    def __init__(self, server: SqlServer, session: dict[str, Any], sql: str) -> None:
+        self.server = server
+        self.me: Principal = session["principal"]
+        self.db: Database = session["at"]
+        self.parts = tokens(sql)
+        self.words = [
+            "" if isinstance(part, (Literal, Quoted)) else part.upper() for part in self.parts
+        ]
+        self.sql = sql
+
+    def run(self) -> QueryResult | None:
+        """None if it is no such statement."""
+        first = " ".join(self.words[:2])
+        if self.words[0] in {"GRANT", "DENY", "REVOKE"}:
+            self._permission()
+            return OK
+        method = getattr(self, "_" + first.lower().replace(" ", "_"), None)
+        if method is None:
+            return None
+        if ";" in self.parts:
+            raise syntax(self.parts[self.parts.index(";") + 1])
+        method(self.parts[2])
+        return OK
+
+    # ── who may ──
+
+    def _admin(self) -> bool:
+        held = self.me.permissions.get((100, 0, 0, "ALTER ANY LOGIN"))
+        return self.server.is_in(self.me, "sysadmin", "securityadmin") or held in ("G", "W")
+
+    def _owner(self) -> bool:
+        return self.server.owns(self.me, self.db)
+
+    def _options(self, start: int) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for at in range(start, len(self.parts) - 1):
+            if self.parts[at] == "=" and not isinstance(self.parts[at], (Literal, Quoted)):
+                found[self.words[at - 1]] = self.parts[at + 1]
+        return found
+
+    # ── logins ──
+
+    def _create_login(self, name: str) -> None:
+        if not self._admin():
+            raise failed(15247, "User does not have permission to perform this action.")
+        if name.lower() in self.server.logins:
+            raise failed(15025, f"The server principal '{name}' already exists.")
+        given = self._options(3)
+        if not isinstance(given.get("PASSWORD"), Literal):
+            raise syntax(given.get("PASSWORD", ""))
+        if given.get("CHECK_POLICY", "ON") == "ON":
+            require_policy(name, given["PASSWORD"])
+        login = new_login(name, next(self.server.numbers), str(given["PASSWORD"]))
+        self.server.logins[name.lower()] = login
+        self._set_options(login, given)
+
+    def _alter_login(self, name: str) -> None:
+        login = self.server.logins.get(name.lower())
+        given = self._options(3)
+        powerful = login is not None and self.server.is_in(login, "sysadmin")
+        may = self._admin() and (not powerful or self.server.is_in(self.me, "sysadmin"))
+        own = login is self.me and given.keys() == {"PASSWORD", "OLD_PASSWORD"}
+        if login is None or not (may or own):
+            raise missing("alter the login", name)
+        if "OLD_PASSWORD" in given and given["OLD_PASSWORD"] != login.password:
+            raise missing("alter the login", name)
+        if self.words[3:4] in (["ENABLE"], ["DISABLE"]):
+            login.barred = None if self.words[3] == "ENABLE" else 18470
+        if "PASSWORD" in given:
+            if not isinstance(given["PASSWORD"], Literal):
+                raise syntax(given["PASSWORD"])
+            if given.get("CHECK_POLICY", login.options.get("CHECK_POLICY", "ON")) == "ON":
+                require_policy(name, given["PASSWORD"])
+            login.password = str(given["PASSWORD"])
+            if "UNLOCK" in self.words:
+                login.barred = None
+        self._set_options(login, given)
+
+    def _set_options(self, principal: Principal, given: dict[str, str]) -> None:
+        kept = {k: str(v) for k, v in given.items() if "PASSWORD" not in k}
+        principal.options.update(kept)
+
+    def _drop_login(self, name: str) -> None:
+        if name.lower() not in self.server.logins or not self._admin():
+            raise missing("drop the login", name)
+        del self.server.logins[name.lower()]
+
+    # ── users and roles ──
+
+    def _create_user(self, name: str) -> None:
+        if not self._owner():
+            raise failed(15247, "User does not have permission to perform this action.")
+        given = self._options(3)
+        if "PASSWORD" in given:
+            if not self.db.containment:
+                raise failed(33233, "Users with a password exist in contained databases only.")
+            require_policy(name, given["PASSWORD"])
+            user = self.db.add(name, password=str(given["PASSWORD"]), sid=f"c{name}")
+        else:
+            named = self.parts[5] if self.words[3:4] in (["FOR"], ["FROM"]) else name
+            login = self.server.logins.get(named.lower())
+            if login is None:
+                raise failed(15007, f"'{named}' is not a valid login or you may not see it.")
+            user = self.db.add(name, sid=login.sid)
+        self._set_options(user, given)
+
+    def _alter_user(self, name: str) -> None:
+        user = self.db.principals.get(name.lower())
+        given = self._options(3)
+        own = user is self.me and "OLD_PASSWORD" in given
+        wrong = (
+            user is not None and "OLD_PASSWORD" in given and given["OLD_PASSWORD"] != user.password
+        )
+        if user is None or wrong or not (own or self._owner()):
+            raise missing("alter the user", name)
+        if "PASSWORD" in given:
+            require_policy(name, given["PASSWORD"])
+            user.password = str(given["PASSWORD"])
+        self._set_options(user, given)
+
+    def _drop_user(self, name: str) -> None:
+        if self.db.principals.pop(name.lower(), None) is None or not self._owner():
+            raise missing("drop the user", name)
+
+    def _create_role(self, name: str) -> None:
+        if not self._owner():
+            raise missing("create the role", name)
+        self.db.add(name, kind="R")
+
+    def _alter_role(self, name: str) -> None:
+        if not self._owner():
+            raise missing("alter the role", name)
+        self._membership(self.db.principals, name)
+
+    def _create_server(self, _: str) -> None:
+        name = self.parts[3]
+        made = Principal(name, next(self.server.numbers), "R")
+        self.server.roles[name.lower()] = made
+
+    def _alter_server(self, _: str) -> None:
+        name = self.parts[3]
+        role = self.server.roles.get(name.lower())
+        if not self.server.is_in(self.me, "sysadmin") and not (role and self.me.id in role.members):
+            raise missing("alter the server role", name)
+        self._membership({**self.server.logins, **self.server.roles}, name)
+
+    def _membership(self, among: dict[str, Principal], name: str) -> None:
+        role, member = among.get(name.lower()), among.get(self.parts[-1].lower())
+        if role is None or role.kind != "R":
+            raise missing("alter the role", name)
+        if member is None:
+            raise missing("add or remove the principal", self.parts[-1])
+        change = role.members.add if "ADD" in self.words else role.members.discard
+        change(member.id)
+
+    # ── things to have rights on ──
+
+    def _create_schema(self, name: str) -> None:
+        self.db.schemas[name] = next(self.db.numbers)
+
+    def _create_table(self, _: str) -> None:
+        names, at = self._dotted(2)
+        columns = [
+            part
+            for before, part in zip(self.parts[at:], self.parts[at + 1 :], strict=False)
+            if before in ("(", ",")
+        ]
+        self.db.objects[names[0], names[1]] = (next(self.server.numbers) + 10_000, columns)
+
+    def _create_database(self, name: str) -> None:
+        self.server.add_database(name)
+
+    def _drop_database(self, name: str) -> None:
+        self.server.databases.pop(name.lower(), None)
+
+    def _dotted(self, at: int) -> tuple[list[str], int]:
+        names = [str(self.parts[at])]
+        while self.parts[at + 1 : at + 2] == ["."]:
+            at += 2
+            names.append(str(self.parts[at]))
+        return names, at + 1
+
+    # ── permissions ──
+
+    def _permission(self) -> None:
+        verb, start = self.words[0], 1
+        if self.words[1:4] == ["GRANT", "OPTION", "FOR"]:
+            verb, start = "REVOKE OPTION", 4
+        where = next(i for i, word in enumerate(self.words) if word in {"TO", "FROM"} and i > start)
+        on = self.words.index("ON", start) if "ON" in self.words[start:where] else where
+        permissions = " ".join(self.words[start:on]).split(" , ")
+        places = self._places(on, where)
+        grantee = self._grantee(self.parts[where + 1], permissions, places)
+        if verb == "GRANT" and self.words[-2:] == ["GRANT", "OPTION"]:
+            verb = "GRANT WITH OPTION"
+        for permission in permissions:
+            for place in places:
+                self._write(verb, grantee.permissions, (*place, permission))
+
+    def _grantee(self, name: str, permissions: list[str], places: list[Any]) -> Principal:
+        server = places[0][0] >= 100
+        among = {**self.server.logins, **self.server.roles} if server else self.db.principals
+        found = among.get(name.lower())
+        may = self.server.is_in(self.me, "sysadmin") if server else self._owner()
+        lent = [self.me.permissions.get((*place, p)) for place in places for p in permissions]
+        if found is None:
+            raise missing("find the user", name)
+        if server and self.db.name != "master":
+            raise failed(4621, "Permissions at the server scope can only be granted in master.")
+        if not may and set(lent) != {"W"}:
+            raise failed(4613, "Grantor does not have GRANT permission.")
+        return found
+
+    def _places(self, on: int, where: int) -> list[tuple[int, int, int]]:
+        if on == where:
+            server = " ".join(self.words[1:on]).replace("GRANT OPTION FOR ", "")
+            return [(100 if server.split(" , ")[0] in self.server.server_permissions else 0, 0, 0)]
+        at = on + 1
+        kind = "OBJECT"
+        if "::" in self.parts[at:where]:
+            colon = self.parts.index("::", at)
+            kind, at = " ".join(self.words[at:colon]), colon + 1
+        number = _CLASSES[kind]
+        names, at = self._dotted(at)
+        columns = [str(p) for p in self.parts[at:where] if isinstance(p, Quoted) or p.isalnum()]
+        return self.server.places(self.db, number, names, columns)
+
+    def _write(self, verb: str, there: Any, key: tuple[int, int, int, str]) -> None:
+        where, major, minor, permission = key
+        states = {"GRANT": "G", "GRANT WITH OPTION": "W", "DENY": "D"}
+        if verb == "REVOKE OPTION":
+            there[key] = "G"
+        elif verb in states:
+            there[key] = "W" if states[verb] == "G" and there.get(key) == "W" else states[verb]
+        elif minor and (where, major, 0, permission) in there:
+            there[key] = "R"
+        else:
+            there.pop(key, None)
+            for other in [k for k in there if k[:2] == key[:2] and k[3] == permission]:
+                if not minor:
+                    del there[other]

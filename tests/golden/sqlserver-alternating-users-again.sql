@@ -1,0 +1,161 @@
+SET LOCK_TIMEOUT 30000
+GO
+use [appdb]
+GO
+SET LOCK_TIMEOUT 30000
+GO
+use [appdb]
+GO
+USE [master]
+GO
+DECLARE @got int;
+EXEC @got = sp_getapplock @Resource = N'rotators:a172cedcae47474b615c54d510a5d84a8dea3032', @LockMode = N'Exclusive', @LockOwner = N'Session',
+@LockTimeout = 30000; SELECT @got
+GO
+SELECT 1, u.principal_id, u.name, u.default_schema_name, u.default_language_name, N'', N'', N'',
+0, 0, 0 FROM [appdb].sys.database_principals u WHERE u.authentication_type = 2 AND u.name = N'app' UNION ALL
+SELECT 0, l.principal_id, N'', N'', N'', l.name, l.default_database_name, l.default_language_name,
+l.is_policy_checked, l.is_expiration_checked, CASE WHEN l.sid = SUSER_SID() THEN 1 ELSE 0 END
+FROM sys.sql_logins l WHERE l.name = N'app'
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (262)
+GO
+SELECT d.name, d.containment,
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
+FROM sys.databases d
+WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
+GO
+SELECT 1, u.principal_id, u.name, u.default_schema_name, u.default_language_name, N'', N'', N'',
+0, 0, 0 FROM [appdb].sys.database_principals u WHERE u.authentication_type = 2 AND u.name = N'app_clone' UNION ALL
+SELECT 0, l.principal_id, N'', N'', N'', l.name, l.default_database_name, l.default_language_name,
+l.is_policy_checked, l.is_expiration_checked, CASE WHEN l.sid = SUSER_SID() THEN 1 ELSE 0 END
+FROM sys.sql_logins l WHERE l.name = N'app_clone'
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM sys.server_permissions p WHERE p.grantee_principal_id IN (263) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (263)
+GO
+SELECT d.name, d.containment,
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
+FROM sys.databases d
+WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (263)
+GO
+SET LOCK_TIMEOUT 30000
+GO
+use [appdb]
+GO
+SELECT 1, u.principal_id, u.name, u.default_schema_name, u.default_language_name, N'', N'', N'',
+0, 0, 0 FROM [appdb].sys.database_principals u WHERE u.authentication_type = 2 AND u.name = N'app' UNION ALL
+SELECT 0, l.principal_id, N'', N'', N'', l.name, l.default_database_name, l.default_language_name,
+l.is_policy_checked, l.is_expiration_checked, CASE WHEN l.sid = SUSER_SID() THEN 1 ELSE 0 END
+FROM sys.sql_logins l WHERE l.name = N'app'
+GO
+SELECT 1, u.principal_id, u.name, u.default_schema_name, u.default_language_name, N'', N'', N'',
+0, 0, 0 FROM [appdb].sys.database_principals u WHERE u.authentication_type = 2 AND u.name = N'app_clone' UNION ALL
+SELECT 0, l.principal_id, N'', N'', N'', l.name, l.default_database_name, l.default_language_name,
+l.is_policy_checked, l.is_expiration_checked, CASE WHEN l.sid = SUSER_SID() THEN 1 ELSE 0 END
+FROM sys.sql_logins l WHERE l.name = N'app_clone'
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262, 263) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (262, 263)
+GO
+SELECT d.name, d.containment,
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
+FROM sys.databases d
+WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262, 263)
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262, 263)
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (7, 8) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM [appdb].sys.database_role_members m JOIN [appdb].sys.database_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (7, 8)
+GO
+ALTER LOGIN [app_clone] WITH PASSWORD = N'<password>'
+GO
+SET LOCK_TIMEOUT 30000
+GO
+use [appdb]
+GO
+SELECT ORIGINAL_LOGIN(), USER_NAME(), SUSER_ID(), DATABASE_PRINCIPAL_ID(), (SELECT COUNT(*)
+FROM sys.database_principals u
+WHERE u.principal_id = DATABASE_PRINCIPAL_ID() AND u.authentication_type = 2)
+GO
+SELECT ORIGINAL_LOGIN(), USER_NAME(), SUSER_ID(), DATABASE_PRINCIPAL_ID(), (SELECT COUNT(*)
+FROM sys.database_principals u
+WHERE u.principal_id = DATABASE_PRINCIPAL_ID() AND u.authentication_type = 2)
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM sys.server_permissions p WHERE p.grantee_principal_id IN (263) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (263)
+GO
+SELECT d.name, d.containment,
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
+FROM sys.databases d
+WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (263)
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (263)
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (8) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM [appdb].sys.database_role_members m JOIN [appdb].sys.database_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (8)
+GO
+SET LOCK_TIMEOUT 30000
+GO
+use [appdb]
+GO
+SELECT ORIGINAL_LOGIN(), USER_NAME(), SUSER_ID(), DATABASE_PRINCIPAL_ID(), (SELECT COUNT(*)
+FROM sys.database_principals u
+WHERE u.principal_id = DATABASE_PRINCIPAL_ID() AND u.authentication_type = 2)
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (262)
+GO
+SELECT d.name, d.containment,
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
+FROM sys.databases d
+WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (7) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM [appdb].sys.database_role_members m JOIN [appdb].sys.database_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (7)
+GO
