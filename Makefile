@@ -23,9 +23,10 @@ demo: $(VENV)/.demo  ## rotate a real database user before your eyes: no AWS acc
 servers:  ## fetch MySQL and MariaDB for the tests, installing nothing
 	@tests/get-servers.sh
 
+# make test DOCKER=1: against the servers of tests/compose.yaml
 test: $(VENV)/.dev  ## run every test; servers are started as needed, missing ones are named
-	@tests/get-servers.sh || echo "Without it, its tests are skipped."
-	$(BIN)/pytest -n $(WORKERS) $(TESTS)
+	@$(if $(DOCKER),,tests/get-servers.sh || echo "Without it, its tests are skipped.")
+	$(if $(DOCKER),VENV=$(VENV) tests/docker.sh) $(BIN)/pytest -n $(WORKERS) $(TESTS)
 
 check: lint type test coverage  ## all that has to hold before a change lands
 

@@ -25,6 +25,10 @@ BUILT_IN: Mapping[str, str] = {
     "mysql": "rotators.database.mysql:MySQLRotator",
     "aurora-mysql": "rotators.database.aurora:AuroraMySQLRotator",
     "mariadb": "rotators.database.mariadb:MariaDBRotator",
+    "sqlserver": "rotators.database.sqlserver:SQLServerRotator",
+    "oracle": "rotators.database.oracle:OracleRotator",
+    "redshift": "rotators.database.redshift:RedshiftRotator",
+    "mongo": "rotators.database.documentdb:DocumentDBRotator",
 }
 
 

@@ -34,10 +34,10 @@ class EngineRow:
 def engines(registry: Registry, *, as_json: bool) -> None:
     """Show what can be rotated here.
 
-    One line for each value that a secret's "engine" may have, those of other installed
-    distributions included: the class that rotates it, whether its driver is installed and which
-    extra installs it, and the strategies it can be rotated by (ROTATION_STRATEGY). A plug-in that
-    cannot be loaded is listed with its error.
+    One row for each value that a secret's "engine" may have, those of other installed
+    distributions included: its driver, whether that is missing and which extra installs it, and
+    the strategies it can be rotated by (ROTATION_STRATEGY). A plug-in that cannot be loaded is
+    listed with its error. JSON names the class as well.
 
     \b
     Example:
@@ -51,8 +51,8 @@ def engines(registry: Registry, *, as_json: bool) -> None:
     if as_json:
         echo_json([asdict(row) for row in rows])
         return
-    headers = "Engine", "Rotator", "Driver", "Here", "Extra", "Strategies"
-    shown = table(*headers, wrapped=frozenset({"Extra"}))
+    headers = "Engine", "Driver", "Extra", "Strategies"
+    shown = table(*headers, wrapped=frozenset({"Strategies"}))
     broken = [row for row in rows if row.error]
     for row in rows:
         shown.add_row(*_cells(row))
@@ -87,8 +87,6 @@ def _extra(driver: Driver | None) -> str | None:
 
 def _cells(row: EngineRow) -> tuple[str, ...]:
     if row.error:
-        return row.engine, "broken", "", "", "", ""
-    rotator = (row.rotator or "").rpartition(":")[2]
-    installed = "yes" if row.installed else "no"
-    strategies = "\n".join(row.strategies)
-    return row.engine, rotator, row.driver or "none", installed, row.extra or "", strategies
+        return row.engine, "broken", "", ""
+    driver = (row.driver or "none") + ("" if row.installed else "\n(missing)")
+    return row.engine, driver, row.extra or "", "\n".join(row.strategies)
