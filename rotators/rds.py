@@ -7,21 +7,17 @@ database of an account in a Region, and a custom endpoint does not name its clus
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, Self
 
 from rotators import aws
-from rotators.errors import (
-    AccessDenied,
-    MisconfiguredSecret,
-    RotationError,
-    ServiceUnavailable,
-    UnexpectedError,
-)
+from rotators.aws_lookups import NotFound, Service
+from rotators.errors import MisconfiguredSecret
+
+_RDS = Service("rds", "RDS", missing=("DBInstanceNotFound", "DBClusterNotFound"))
 
 
 class Kind(Enum):
@@ -146,7 +142,7 @@ class Lookups:
             raise _wrong(f"is tagged with an ARN of {len(arn)} characters, {_LONGEST_ARN} at most")
         if (parsed := _ARN.fullmatch(arn)) is None:
             raise _wrong(f"is tagged with what is no ARN of a database: {arn!r}")
-        with _errors(f"DescribeDB{what}s"):
+        with _RDS.errors(f"DescribeDB{what}s"):
             here = self._client().meta.region_name
         if parsed["region"] != here:
             cure = f"Rotate by a function in {parsed['region']}, next to the database."
@@ -177,10 +173,10 @@ class Lookups:
         """All pages of all databases, or of the one; none where RDS knows no such identifier."""
         which = {f"DB{what}Identifier": identifier} if identifier else {}
         try:
-            with _errors(f"DescribeDB{what}s"):
+            with _RDS.errors(f"DescribeDB{what}s"):
                 pages = self._client().get_paginator(f"describe_db_{what.lower()}s")
                 return [one for page in pages.paginate(**which) for one in page[f"DB{what}s"]]
-        except _NotFound:
+        except NotFound:
             return []
 
 
@@ -208,53 +204,3 @@ def _names(found: Mapping[str, Any]) -> set[str | None]:
 
 def _wrong(found: str, cure: str = _OTHER_ADMIN) -> MisconfiguredSecret:
     return MisconfiguredSecret(f"the admin secret {found}", cure)
-
-
-class _NotFound(LookupError):
-    """RDS has no such database."""
-
-
-@contextmanager
-def _errors(operation: str) -> Iterator[None]:
-    """Translates what boto3 raises."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
-
-    try:
-        yield
-    except ClientError as error:
-        raised = _translated(operation, error.response)
-    except BotoCoreError as error:
-        raised = ServiceUnavailable(f"{operation} could not be sent: {error}", _NO_WAY)
-    except (ResponseParserError, KeyError):  # KeyError: XML, but without the answer
-        raised = ServiceUnavailable(
-            f"{operation} was answered by something that is not RDS", _NO_WAY
-        )
-    else:
-        return
-    raise raised from None
-
-
-def _translated(operation: str, response: Mapping[str, Any]) -> Exception:
-    details = response.get("Error", {})
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    code, message = details.get("Code", "no code"), str(details.get("Message"))
-    if code.startswith(("DBInstanceNotFound", "DBClusterNotFound")):
-        return _NotFound(message)
-    kind: type[RotationError] = UnexpectedError
-    cure = "Report this as a defect, with the message."
-    if status >= _SERVER_ERROR or not details or _TOO_MUCH.search(code):
-        kind, cure = ServiceUnavailable, _NO_WAY
-    elif status in _UNAUTHORIZED or code.startswith("AccessDenied"):
-        kind = AccessDenied
-        cure = f"Allow rds:{operation} to the function's role, or give valid credentials."
-    return kind(f"{operation} was refused: {code}: {message.rstrip('.')}", cure)
-
-
-_SERVER_ERROR, _UNAUTHORIZED = 500, (401, 403)
-_TOO_MUCH = re.compile("Throttl|TooMany|LimitExceeded")
-_NO_WAY = (
-    "Secrets Manager will call again. If it stays so, the function lacks a way to the RDS API (in a"
-    " VPC: an interface VPC endpoint com.amazonaws.REGION.rds, or a NAT; port 443), a Region or"
-    " credentials."
-)

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
 from rotators import aws
-from rotators.errors import (
-    AccessDenied,
-    MisconfiguredSecret,
-    RotationError,
-    ServiceUnavailable,
-    UnexpectedError,
-)
+from rotators.aws_lookups import NotFound, Service
+from rotators.errors import MisconfiguredSecret
 from rotators.rds import Endpoint, Lookups
 
 ENGINE = "redshift"
@@ -60,7 +54,7 @@ class RedshiftLookups(Lookups):
         identifier = self._identifier(arn, _CLUSTER, "redshift", "DescribeClusters")
         try:
             found = self._all("redshift", "DescribeClusters", ClusterIdentifier=identifier)
-        except _NotFound:
+        except NotFound:
             found = []
         if not found:
             raise _wrong(f"is of {arn}, and there is no such cluster")
@@ -84,7 +78,7 @@ class RedshiftLookups(Lookups):
             raise _wrong(f"is tagged with an ARN of {len(arn)} characters, {_LONGEST_ARN} at most")
         if (parsed := shape.fullmatch(arn)) is None:
             raise _wrong(f"is tagged with what is no ARN of Redshift's: {arn!r}")
-        with _errors(service, operation):
+        with _of(service).errors(operation):
             here = self._client_of(service).meta.region_name
         if parsed["region"] != here:
             cure = f"Rotate by a function in {parsed['region']}, next to the database."
@@ -96,7 +90,7 @@ class RedshiftLookups(Lookups):
         method = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).lower()
         field = {"DescribeClusters": "Clusters", "ListNamespaces": "namespaces"}
         key = field.get(operation, "workgroups")
-        with _errors(service, operation):
+        with _of(service).errors(operation):
             pages = self._client_of(service).get_paginator(method).paginate(**which)
             return [one for page in pages for one in page[key]]
 
@@ -116,51 +110,5 @@ def _wrong(found: str, cure: str = _OTHER_ADMIN) -> MisconfiguredSecret:
     return MisconfiguredSecret(f"the admin secret {found}", cure)
 
 
-class _NotFound(LookupError):
-    """Redshift has no such cluster."""
-
-
-@contextmanager
-def _errors(service: str, operation: str) -> Iterator[None]:
-    """Translates what boto3 raises."""
-    from botocore.exceptions import BotoCoreError, ClientError
-    from botocore.parsers import ResponseParserError
-
-    way = _NO_WAY.format(service)
-    try:
-        yield
-    except ClientError as error:
-        raised = _translated(service, operation, error.response)
-    except BotoCoreError as error:
-        raised = ServiceUnavailable(f"{operation} could not be sent: {error}", way)
-    except (ResponseParserError, KeyError):
-        raised = ServiceUnavailable(
-            f"{operation} was answered by something that is not Redshift", way
-        )
-    else:
-        return
-    raise raised from None
-
-
-def _translated(service: str, operation: str, response: Mapping[str, Any]) -> Exception:
-    details = response.get("Error", {})
-    status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    code, message = details.get("Code", "no code"), str(details.get("Message"))
-    if code.startswith("ClusterNotFound"):
-        return _NotFound(message)
-    kind: type[RotationError] = UnexpectedError
-    cure = "Report this as a defect, with the message."
-    if status >= _SERVER_ERROR or not details or _TOO_MUCH.search(code):
-        kind, cure = ServiceUnavailable, _NO_WAY.format(service)
-    elif status in _UNAUTHORIZED or code.startswith("AccessDenied"):
-        kind = AccessDenied
-        cure = f"Allow {service}:{operation} to the function's role, or give valid credentials."
-    return kind(f"{operation} was refused: {code}: {message.rstrip('.')}", cure)
-
-
-_SERVER_ERROR, _UNAUTHORIZED = 500, (401, 403)
-_TOO_MUCH = re.compile("Throttl|TooMany|LimitExceeded")
-_NO_WAY = (
-    "Secrets Manager will call again. If it stays so, the function lacks a way to the {} API (in a"
-    " VPC: an interface VPC endpoint, or a NAT; port 443), a Region or credentials."
-)
+def _of(service: str) -> Service:
+    return Service(service, "Redshift", missing=("ClusterNotFound",))

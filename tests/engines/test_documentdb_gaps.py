@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import socket
 import subprocess
@@ -12,7 +11,6 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +32,7 @@ from rotators.settings import Settings, StrategyName
 from rotators.testing.crashes import CrashPoints
 from tests.doubles.documentdb import double
 from tests.engines.documentdb_scene import bench_on, scene_on
+from tests.engines.golden import assert_as_golden
 from tests.engines.test_postgresql_gaps import played, silent_server, staged, unlabel
 
 if TYPE_CHECKING:
@@ -42,8 +41,6 @@ if TYPE_CHECKING:
     from tests.doubles.documentdb import Mongo
 
 pytest_plugins = ["tests.engines.documentdb_fixtures"]
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture
@@ -317,7 +314,6 @@ def test_double_a_dbname_that_is_none_is_refused(bench: Bench) -> None:
 def test_double_the_commands_of_two_rotations(
     mongo: Mongo, persona: str, strategy: StrategyName
 ) -> None:
-    """As in the golden file; ROTATORS_WRITE_GOLDEN=1 writes it anew."""
     with mongo.persona(persona), bench_on(mongo, strategy) as bench:
         arn, old = bench.secret()
         before = len(mongo.log())
@@ -332,11 +328,8 @@ def test_double_the_commands_of_two_rotations(
     text = "\n".join(one if isinstance(one, str) else json.dumps(one) for one in lines) + "\n"
     for name, placeholder in names.items():
         text = text.replace(name, placeholder)
-    golden = GOLDEN / f"documentdb-{strategy}{'' if persona == 'mongodb' else '-without-marks'}.sql"
-    if os.environ.get("ROTATORS_WRITE_GOLDEN"):
-        golden.parent.mkdir(exist_ok=True)
-        golden.write_text(text)
-    assert text == golden.read_text()
+    markless = "" if persona == "mongodb" else "-without-marks"
+    assert_as_golden(f"documentdb-{strategy}{markless}", text)
 
 
 def test_double_g16_the_log_of_the_server_shows_no_password(mongo: Mongo) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import oracledb
@@ -35,6 +33,7 @@ from rotators.settings import StrategyName
 from rotators.testing.crashes import Crash, CrashPoints
 from tests.doubles.oracle import Oracle
 from tests.doubles.oracle_wire import Listener
+from tests.engines.golden import assert_as_golden
 from tests.engines.oracle_target import (
     OracleTarget,
     Server,
@@ -55,7 +54,6 @@ SINGLE, PAIR, DUAL = (
     StrategyName.ALTERNATING_USERS,
     StrategyName.DUAL_PASSWORD,
 )
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 @pytest.fixture
@@ -751,7 +749,6 @@ def test_g16_no_statement_of_a_users_own_change_has_a_password(server: Server) -
 def test_the_statements_are_those_of_the_golden_file(
     server: Server, strategy: StrategyName
 ) -> None:
-    """ROTATORS_GOLDEN=1 writes it anew. To be compared by whoever has a real server."""
     double = the_double(server)
     with bench_on(server, strategy) as bench:
         arn, old = bench.secret()
@@ -770,11 +767,7 @@ def test_the_statements_are_those_of_the_golden_file(
         for number, word in enumerate(sorted(bench.passwords())):
             shown = shown.replace(word, f"<password {number}>")
         shown = re.sub(r"<password \d+>", "<password>", shown)
-    file = GOLDEN / f"oracle-{strategy.value}.sql"
-    if os.environ.get("ROTATORS_GOLDEN"):
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(shown)
-    assert file.read_text() == shown
+    assert_as_golden(f"oracle-{strategy.value}", shown)
 
 
 def test_the_double_on_the_wire_refuses_and_locks(server: Server) -> None:

@@ -1,25 +1,19 @@
-"""The statements of one rotation, to the letter: for a person with a real Redshift to compare.
-
-ROTATORS_WRITE_GOLDEN=1 writes the files anew.
-"""
+"""The statements of one rotation, to the letter: for a person with a real Redshift to compare."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rotators.settings import StrategyName
+from tests.engines.golden import assert_as_golden
 from tests.engines.redshift_target import Server, bench_on, redshift_server
 
 if TYPE_CHECKING:
     from tests.servers import PrivatePostgreSQL
-
-GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +42,7 @@ def test_the_statements_are_those_of_the_golden_file(
         said = server.front.statements[begun:]
     lines = [f"-- as {user}\n{statement};" for user, statement in said]
     text = _without_values("\n".join(lines) + "\n", {base: "app", server.user: "admin"})
-    file = GOLDEN / f"redshift-{strategy}.sql"
-    if os.environ.get("ROTATORS_WRITE_GOLDEN"):
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
-    assert text == file.read_text()
+    assert_as_golden(f"redshift-{strategy}", text)
 
 
 def _without_values(text: str, names: dict[str, str]) -> str:

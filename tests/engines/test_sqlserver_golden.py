@@ -1,13 +1,8 @@
-"""The exact batches of one rotation, to compare with those that a real server gets.
-
-ROTATORS_WRITE_GOLDEN=1 writes the files anew.
-"""
+"""The exact batches of one rotation, to compare with those that a real server gets."""
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,12 +10,11 @@ import pytest
 from rotators.database.sqlserver import SQLServerRotator
 from rotators.settings import StrategyName
 from rotators.testing.bench import Bench
+from tests.engines.golden import assert_as_golden
 from tests.engines.sqlserver_target import SQLServerTarget, served
 
 if TYPE_CHECKING:
     from rotators.testing.certificates import Certificates
-
-GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 class Named(SQLServerTarget):
@@ -63,8 +57,4 @@ def test_double_the_statements_of_a_rotation(
         text = re.sub("(LOCK_TIMEOUT|LockTimeout =) [0-9]+", r"\1 30000", text)
         text = text.replace(target.database, "appdb")
     again = "-again" if rotation == 2 else ""
-    file = GOLDEN / f"sqlserver-{strategy.value}{again}.sql"
-    if os.environ.get("ROTATORS_WRITE_GOLDEN"):
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
-    assert text == file.read_text()
+    assert_as_golden(f"sqlserver-{strategy.value}{again}", text)
