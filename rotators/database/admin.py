@@ -12,7 +12,7 @@ from rotators.database.login import Login
 from rotators.errors import ForbiddenTarget, MisconfiguredSecret, RotationError
 
 if TYPE_CHECKING:
-    from rotators.database.engine import Engine, Session
+    from rotators.database.engine import Session
     from rotators.database.users import AdministersUsers, User
     from rotators.rds import Lookups
     from rotators.rotator import Rotation
@@ -24,9 +24,9 @@ _MANAGED = frozenset({"username", "password"})
 
 @contextmanager
 def admin_session(
-    rotation: Rotation, current: Login, engine: Engine, lookups: Lookups
+    rotation: Rotation, current: Login, engine: AdministersUsers, lookups: Lookups
 ) -> Iterator[Session]:
-    """A session of the admin in the database of ``current``. Raises as ``admin_login``."""
+    """A session of the admin, on the server of ``current``. Raises as ``admin_login``."""
     admin = admin_login(rotation, current, type(engine), lookups)
     try:
         session = engine.open(admin, rotation.deadline)
@@ -86,9 +86,9 @@ def require_harmless(user: User, secret_arn: str) -> None:
 
 
 def admin_login(
-    rotation: Rotation, current: Login, engine: type[Engine], lookups: Lookups
+    rotation: Rotation, current: Login, engine: type[AdministersUsers], lookups: Lookups
 ) -> Login:
-    """The admin's login to the database of ``current``. Repeatable.
+    """The admin's login to the server of ``current``, and, if that matters, to its database.
 
     Its host and port have to be the same, or its host the one that ``current``'s is a reader or
     replica of. Raises MisconfiguredSecret, ForbiddenTarget, AccessDenied.
@@ -101,7 +101,8 @@ def admin_login(
         admin = Login.of(secret, engine)
     except RotationError as error:
         raise error.about(admin=arn) from None
-    admin = replace(admin, host=rds.writer_of(admin.host), dbname=current.dbname)
+    dbname = current.dbname if engine.admins_share_dbname else engine.default_dbname
+    admin = replace(admin, host=rds.writer_of(admin.host), dbname=dbname)
     if _same_server(current, admin, lookups):
         return admin
     raise ForbiddenTarget(

@@ -39,6 +39,7 @@ _ROUNDS = 3
 class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
     """Users, rights and passwords, as far as both servers say the same."""
 
+    admins_share_dbname = False
     # What an admin needs besides the rights that it lends, as privileges on everything.
     admin_needs: ClassVar[str]
 

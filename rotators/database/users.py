@@ -110,6 +110,8 @@ class Pair:
 class AdministersUsers(Engine):
     """The ability of an engine to act on a user in an admin's session."""
 
+    # False: users are the whole server's, and an admin may have no right in the secret's 'dbname'.
+    admins_share_dbname: ClassVar[bool] = True
     # What knows where an admin secret leads that AWS manages by itself.
     lookups: ClassVar[type[Lookups]] = Lookups
     # False: a user may have written its mark itself, so it is no proof that a reset is due.

@@ -439,6 +439,22 @@ def test_a_database_that_is_not_there(
     assert bench.target.logs_in(old)
 
 
+def test_an_admin_needs_no_right_in_the_dbname(mysql: MySQL, benches: ExitStack) -> None:
+    bench = bench_on(mysql, benches)(ALTERNATING)
+    target: Any = bench.target
+    arn, old = bench.secret(dbname=target.database)
+    run(
+        mysql,
+        f"REVOKE ALL PRIVILEGES, GRANT OPTION FROM `{admin_of(bench)['username']}`@`%`",
+        f"GRANT CREATE USER, ROLE_ADMIN ON *.* TO `{admin_of(bench)['username']}`@`%`",
+        f"GRANT SELECT ON mysql.* TO `{admin_of(bench)['username']}`@`%`",
+    )
+    for _ in range(2):
+        bench.driver.rotate(arn)
+    assert bench.current(arn)["dbname"] == old["dbname"]
+    assert bench.target.logs_in(bench.current(arn))
+
+
 @pytest.mark.parametrize("dbname", [None, "", "its own"])
 def test_what_aws_documents_is_taken(bench_of: BenchOf, dbname: str | None) -> None:
     bench = bench_of(ALTERNATING)

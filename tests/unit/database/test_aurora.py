@@ -183,7 +183,7 @@ def admin_at(kind: str) -> Iterator[Asking]:
         def ask(said: dict[str, Any]) -> Login:
             asked = {"DBClusterIdentifier": CLUSTER_ARN}
             stub.add_response("describe_db_clusters", {"DBClusters": [said]}, asked)
-            engine = KINDS[kind].engine
+            engine: Any = KINDS[kind].engine
             current = Login.of(rotation.current, engine)
             return admin_login(rotation, current, engine, Lookups(lambda: client))
 
