@@ -136,8 +136,8 @@ MUTANTS = (
     Mutant(
         "an admin resets a user that nothing proves to be this secret's",
         "rotators/database/strategies/single_user.py",
-        "        if user is not None and (marked or self.settings.admin_reset):\n",
-        "        if user is not None:\n",
+        "        if marked or self.settings.admin_reset:\n",
+        "        if True:\n",
     ),
     Mutant(
         "alternating users go on although AWSCURRENT does not log in",
@@ -167,8 +167,20 @@ MUTANTS = (
     Mutant(
         "an admin retains passwords of users that are not to be touched",
         "rotators/database/strategies/dual_password.py",
-        "        require_harmless(user, rotation.secret_arn)\n",
-        "",
+        "                    harmless_user(rotation, by, current.username, self.engine)\n",
+        "                    pass\n",
+    ),
+    Mutant(
+        "an admin sets the password of users that are not to be touched",
+        "rotators/database/admin.py",
+        "    require_harmless(user, rotation.secret_arn)\n    return user\n",
+        "    return user\n",
+    ),
+    Mutant(
+        "a user that may not set its own password is left without its admin",
+        "rotators/database/strategies/single_user.py",
+        "        if not (own and rotation.current.get(",
+        "        if True or not (own and rotation.current.get(",
     ),
     Mutant(
         "single-user leaves a second password alive",
