@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,11 @@ def test_a_driver_that_went_back_to_its_own_lines_would_reach_nobody() -> None:
 
 def test_the_driver_takes_the_line_that_it_is_given() -> None:
     near, far = socket.socketpair()
-    with near, far:
+    with closing(redshift_wire._Line(near)) as line, far:
         far.shutdown(socket.SHUT_WR)
         guarded: Any = redshift_wire._guarded(Connection)
         with pytest.raises(InterfaceError, match="server socket closed"):
-            guarded(redshift_wire._Line(near), **redshift_wire._parameters(LOGIN))
+            guarded(line, **redshift_wire._parameters(LOGIN))
         said = far.recv(4096)
     assert b"user\0app\0" in said
     assert b"secret" not in said
