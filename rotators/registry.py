@@ -9,10 +9,11 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from rotators.errors import InvalidSetting, UnknownEngine
+from rotators.errors import InvalidSetting, StrategyUnavailable, UnknownEngine
 
 if TYPE_CHECKING:
     from rotators.rotator import Rotator
+    from rotators.settings import Settings
 
 # Other distributions offer a rotator as ``name = "module:Class"`` under this entry point group.
 ENTRY_POINT_GROUP = "rotators"
@@ -71,6 +72,14 @@ class Registry:
         module, _, attribute = path.partition(":")
         loaded: type[Rotator] = getattr(import_module(module), attribute)
         return loaded
+
+    def build(self, name: str, settings: Settings) -> Rotator:
+        """The rotator for ``name``. Raises as ``load``, and StrategyUnavailable, saying who can."""
+        try:
+            return self.load(name)(settings)
+        except StrategyUnavailable as error:
+            able = ", ".join(self.offering(settings.strategy or "")) or "no engine here"
+            raise StrategyUnavailable(f"{error.found}: {able} can", error.cure) from None
 
     def offering(self, strategy: str) -> list[str]:
         """The engines here that can be rotated by it, those of other distributions aside."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rotators.errors import (
     RotationError,
     RotationRejected,
-    StrategyUnavailable,
     ValueNotReadable,
     ValueRejected,
     VersionExists,
@@ -231,12 +230,7 @@ class Steps:
 
     def _rotator(self, value: Secret) -> Rotator:
         engine = value.text("engine")
-        registry, settings = self.dispatcher.registry, self.dispatcher.settings
-        try:
-            rotator = registry.load(engine)(settings)
-        except StrategyUnavailable as error:
-            offering = ", ".join(registry.offering(settings.strategy or "")) or "no engine here"
-            raise StrategyUnavailable(f"{error.found}: {offering} can", error.cure) from None
+        rotator = self.dispatcher.registry.build(engine, self.dispatcher.settings)
         self.engine, self.strategy = engine, rotator.strategy
         return rotator
 

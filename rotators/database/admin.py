@@ -80,8 +80,8 @@ def require_harmless(user: User, secret_arn: str) -> None:
         raise ForbiddenTarget(
             f"user {user.name!r} belongs to the secret {mark.secret_arn}, as one of"
             f" {' and '.join(mark.users)}",
-            "Let each user have one secret. If that secret is gone, remove the mark from the"
-            " user's comment.",
+            "Let each user have one secret. If that secret is gone, take the mark from the user's"
+            " comment (or attribute, or custom data).",
         )
 
 

@@ -24,6 +24,7 @@ class _Aurora(Engine):
 
     def open(self, login: Login, deadline: Deadline) -> Session:
         writer = replace(login, host=rds.writer_of(login.host))
+        # The engine that comes next in the class line.
         opened = super().open(writer, deadline)  # type: ignore[safe-super]
         session = replace(opened, login=login)
         try:

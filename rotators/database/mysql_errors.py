@@ -87,7 +87,7 @@ _STATEMENTS: tuple[_Meaning, ...] = (
             | {WANTS_CURRENT, NOT_THE_FIRST, _OPTION}
         ),
         PermissionMissing,
-        "Give the user of this session the right to do it.",
+        "Grant the user of this session what the server names.",
     ),
     (
         frozenset({0, *_CLIENT})

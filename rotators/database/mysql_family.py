@@ -87,7 +87,7 @@ class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
         return accounts[0] if accounts else None
 
     def _existing(self, admin: Session, username: str) -> Account:
-        """As ``account``; raises MisconfiguredSecret if there is none."""
+        """As ``_account``; raises MisconfiguredSecret if there is none."""
         account = self._account(admin, username)
         if account is None:
             raise MisconfiguredSecret(
@@ -159,7 +159,7 @@ class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
     def _make_alternate(
         self, admin: Session, base: Account, name: str, mark: Mark, password: str
     ) -> None:
-        """Makes the alternate as ``provide`` says; nobody logs in by the password before it may."""
+        """Makes the alternate as ``provide`` says. Repeatable, whenever it broke off."""
 
     @abstractmethod
     def _take_roles(self, session: Session) -> None:

@@ -21,41 +21,20 @@ from rotators.request import Step
 from rotators.settings import StrategyName
 from rotators.testing.crashes import Crash, CrashPoints
 from tests.engines.redshift_target import BARE, Server, bench_on, quoted, redshift_server
+from tests.engines.scene import Scene as SharedScene
 from tests.engines.test_postgresql_gaps import staged
 
 if TYPE_CHECKING:
-    from rotators.testing.bench import Bench
     from tests.servers import PrivatePostgreSQL
 
 
 @dataclass
-class Scene:
+class Scene(SharedScene[Server, Any]):
     """One secret whose user is the base, in a schema of its own."""
-
-    server: Server
-    bench: Bench
-    arn: str
-    old: dict[str, Any]
-
-    @property
-    def base(self) -> str:
-        return str(self.old["username"])
-
-    @property
-    def alternate(self) -> str:
-        return f"{self.base}_clone"
 
     @property
     def schema(self) -> str:
         return f"s_{self.base}"
-
-    @property
-    def current(self) -> dict[str, Any]:
-        return self.bench.current(self.arn)
-
-    def rotate(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.bench.driver.rotate(self.arn)
 
     def run(self, *statements: str) -> None:
         """Statements of the server's administrator; names are filled in."""
@@ -93,7 +72,7 @@ def server(private_postgresql: PrivatePostgreSQL) -> Iterator[Server]:
 def scene(server: Server) -> Iterator[Scene]:
     with bench_on(server, StrategyName.ALTERNATING_USERS, hashed="md5") as bench:
         arn, old = bench.secret()
-        scene = Scene(server, bench, arn, old)
+        scene = Scene(server, bench.target, bench, arn, old)
         scene.run(
             "CREATE SCHEMA {s}",
             "CREATE TABLE {s}.orders (id int, total int)",
