@@ -1,7 +1,8 @@
 """Rotation functions for AWS Secrets Manager that survive a crash at any instant.
 
 The Lambda function is ``rotators.handler.lambda_handler``. A rotator of your own derives from
-``Rotator``, or, for a database user, from ``rotators.database.rotator.DatabaseRotator``.
+``Rotator``: for a database user, from ``rotators.database.rotator.DatabaseRotator``; for what a
+provider issues, from ``rotators.issued.rotator.IssuedSecretRotator``.
 """
 
 from rotators.rotator import Rotation, Rotator

@@ -60,11 +60,13 @@ class Dispatcher:
         registry: Registry,
         settings: Settings,
         sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.versions = versions
         self.registry = registry
         self.settings = settings
         self.sleep = sleep
+        self.clock = clock
 
     def dispatch(
         self, request: RotationRequest, deadline: Deadline, redactor: Redactor, say: Say

@@ -10,7 +10,7 @@ RotationError
 │   ├── DriverMissing         the engine's driver is not in this installation
 │   ├── StrategyUnavailable   the engine lacks an ability that the strategy needs
 │   ├── ForbiddenTarget       what the rotation may not touch, by rule
-│   ├── LoginRefused          the server refused a password
+│   ├── LoginRefused          the server refused a password, a key or a token
 │   ├── AccountLocked         the account may not log in, whatever the password
 │   ├── UntrustedServer       TLS, or the way of logging in, proves nothing
 │   ├── PermissionMissing     on the server
@@ -18,11 +18,13 @@ RotationError
 │   ├── VerifierRefused       the server wants cleartext, which is never sent
 │   ├── ValueRefused          the server's policy refuses the new value
 │   ├── ValueRejected         … which is known not to be in place: AWSPENDING was taken from it
+│   ├── ReauthorizationRequired  a provider's credential that only a person can renew
 │   ├── AccessDenied          to Secrets Manager, the KMS key or the RDS API
 │   └── UnexpectedError       none of the above: a defect
 └── TransientError            may pass by itself; Secrets Manager's retry is the cure
     ├── ServerUnreachable     network, time-out, or a server that turns sessions away
-    ├── ServiceUnavailable    Secrets Manager or the RDS API
+    ├── ServiceUnavailable    Secrets Manager, the RDS API or a provider
+    ├── AnswerLost            a provider was asked, and its answer did not arrive
     ├── ValueNotReadable      a staged value that cannot be read yet
     └── DeadlineExceeded      the invocation's time is used up
 
@@ -115,7 +117,10 @@ class ForbiddenTarget(PermanentError):
 
 
 class LoginRefused(PermanentError):
-    """The server refused the password. The only outcome of a login that moves on to another."""
+    """The server refused the password, key or token.
+
+    The only outcome of a login that moves on to another.
+    """
 
 
 class AccountLocked(PermanentError):
@@ -149,6 +154,13 @@ class ValueRejected(PermanentError):
     """
 
 
+class ReauthorizationRequired(PermanentError):
+    """The provider renews this credential no more: a person has to authorise anew.
+
+    No retry asks the provider again, until AWSCURRENT is another version.
+    """
+
+
 class AccessDenied(PermanentError):
     """The function's role may not do this in AWS, or not use the KMS key."""
 
@@ -162,7 +174,11 @@ class ServerUnreachable(TransientError):
 
 
 class ServiceUnavailable(TransientError):
-    """Secrets Manager (or the RDS API) did not answer, or asked to slow down."""
+    """Secrets Manager, the RDS API or a provider did not answer, or asked to slow down."""
+
+
+class AnswerLost(TransientError):
+    """A provider was asked, and its answer did not arrive: whether it acted is not known."""
 
 
 class ValueNotReadable(TransientError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
@@ -15,6 +15,7 @@ from rotators.versions import CURRENT, PREVIOUS
 if TYPE_CHECKING:
     from rotators.deadline import Deadline
     from rotators.driver import Driver
+    from rotators.exchange import Exchange
     from rotators.redaction import Redactor
     from rotators.request import RotationRequest
     from rotators.settings import Settings
@@ -34,7 +35,7 @@ class Rotation:
     Values are read when first asked for, once per invocation, and hidden from every log at once.
     ``pending`` is None in createSecret, and in a testSecret that comes alone without a value.
     ``secret_arn`` is the secret's full ARN, however the event addresses it; in testSecret, which
-    asks for no labels, what the event says.
+    asks for no labels, what the event says. ``exchange`` is createSecret's alone.
     """
 
     request: RotationRequest
@@ -44,6 +45,8 @@ class Rotation:
     versions: Versions
     pending: Secret | None = None
     secret_arn: str = ""
+    exchange: Exchange | None = None
+    _others: dict[str, Secret] = field(default_factory=dict, repr=False)
 
     @cached_property
     def current(self) -> Secret:
@@ -84,8 +87,10 @@ class Rotation:
 
     def secret(self, secret_id: str) -> Secret:
         """AWSCURRENT's value of another secret. Raises MisconfiguredSecret, AccessDenied."""
+        if secret_id in self._others:
+            return self._others[secret_id]
         try:
-            return self._read(secret_id, stage=CURRENT)
+            return self._others.setdefault(secret_id, self._read(secret_id, stage=CURRENT))
         except VersionNotFound:
             raise MisconfiguredSecret(
                 f"there is no value in the secret {secret_id}",
@@ -129,7 +134,8 @@ class Rotator(ABC):
         """Returns the value to stage as AWSPENDING. Pure: changes nothing anywhere.
 
         Called only while no value is staged. Raises MisconfiguredSecret if AWSCURRENT's value
-        could not be rotated, so that nothing is staged for it.
+        could not be rotated, so that nothing is staged for it. A value that only a provider can
+        make is obtained here: derive from ``rotators.issued.rotator.IssuedSecretRotator``.
         """
 
     @abstractmethod

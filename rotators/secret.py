@@ -13,6 +13,7 @@ PUBLIC_KEYS = frozenset(
     {
         "engine", "host", "port", "username", "dbname", "ssl", "masterarn",
         "dbInstanceIdentifier", "dbClusterIdentifier", "namespaceName",
+        "expires_at", "scope", "token_type",
     }
 )  # fmt: skip
 

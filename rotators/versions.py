@@ -74,6 +74,12 @@ class Versions(Protocol):
     def unlabelled(self, secret_id: str) -> list[str]:
         """Ids of the versions that carry no label, newest first."""
 
+    def tag(self, secret_id: str, key: str, value: str) -> None:
+        """Puts a tag on the secret, in the place of one with this key. Never a secret value."""
+
+    def untag(self, secret_id: str, key: str) -> None:
+        """Takes a tag from the secret, if it is there."""
+
 
 class SecretsManager:
     """Versions through a boto3 client."""
@@ -138,6 +144,14 @@ class SecretsManager:
             asked["NextToken"] = page["NextToken"]
         found.sort(key=lambda version: version["CreatedDate"], reverse=True)
         return [version["VersionId"] for version in found if not version.get("VersionStages")]
+
+    def tag(self, secret_id: str, key: str, value: str) -> None:
+        with _errors("TagResource"):
+            self._client.tag_resource(SecretId=secret_id, Tags=[{"Key": key, "Value": value}])
+
+    def untag(self, secret_id: str, key: str) -> None:
+        with _errors("UntagResource"):
+            self._client.untag_resource(SecretId=secret_id, TagKeys=[key])
 
 
 @contextmanager

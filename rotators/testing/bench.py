@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -53,6 +53,8 @@ class Bench:
         self.points: CrashPoints | None = None
         self.engines: set[str] = set()
         self.arns: list[str] = []
+        # The simulator is consistent unless it is told not to be: nothing is to be waited for.
+        self.sleep: Callable[[float], None] = lambda _: None
         self.admin_arn = ""
         self._stack = ExitStack()
 
@@ -111,7 +113,9 @@ class Bench:
         path = f"{self.rotator.__module__}:{self.rotator.__qualname__}"
         registry = Registry(dict.fromkeys(self.engines, path))
         versions = SecretsManager(self.client)
-        dispatcher = Dispatcher(versions, registry, self.target.settings, sleep=_no_sleep)
+        dispatcher = Dispatcher(
+            versions, registry, self.target.settings, sleep=self.sleep, clock=self.simulator.now
+        )
         return self.points.dispatcher(dispatcher) if self.points else dispatcher
 
 
@@ -129,7 +133,3 @@ def _session() -> Any:  # noqa: ANN401 as above
     from botocore.session import Session
 
     return Session(session_vars={"profile": (None, None, None, None)})
-
-
-def _no_sleep(_: float) -> None:
-    """The simulator is consistent unless it is told not to be."""

@@ -1,4 +1,4 @@
-"""Crashes, before and after every Secrets Manager call and every effect of an engine.
+"""Crashes, before and after every Secrets Manager call and every effect of an engine or provider.
 
 In this process, ``CrashPoints`` wraps the parts of a dispatcher. For a real death,
 ``python -m rotators.testing.crashes ENGINE`` serves events as the Lambda function does, each in a
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from rotators import handler
 from rotators.database.rotator import DatabaseRotator
 from rotators.dispatcher import Dispatcher
+from rotators.issued.rotator import IssuedSecretRotator
 from rotators.registry import Registry
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from rotators.rotator import Rotator
     from rotators.versions import Versions
 
-_CALLS = ("describe", "get", "put_pending", "move_stage", "unlabelled")
+_CALLS = ("describe", "get", "put_pending", "move_stage", "unlabelled", "tag", "untag")
 
 
 class Crash(BaseException):
@@ -39,7 +40,8 @@ class CrashPoints:
     """Numbers every point that a rotation passes, in order, and crashes at one of them.
 
     ``seen`` lists the points passed, such as "before put_pending" or "after execute". ``watch`` is
-    called at each, before a crash. An engine's methods are its public ones.
+    called at each, before a crash. An engine's methods are its public ones, a provider's are its
+    requests.
     """
 
     def __init__(
@@ -62,19 +64,25 @@ class CrashPoints:
             _Instrumented(dispatcher.registry.paths, dispatcher.registry.allowed, points=self),
             dispatcher.settings,
             dispatcher.sleep,
+            dispatcher.clock,
         )
 
     def rotator(self, rotator: type[Rotator]) -> type[Rotator]:
-        """A subclass whose engine's effects are points."""
+        """A subclass whose engine's or provider's effects are points."""
+        if issubclass(rotator, IssuedSecretRotator):
+            provider = self._subclass(rotator.provider, {"post", "get_from"})
+            return type(rotator.__name__, (rotator,), {"provider": provider})
         if not issubclass(rotator, DatabaseRotator):
             return rotator
         engine = rotator.engine
-        names = [name for name in dir(engine) if not name.startswith("_") and name != "session"]
-        methods = {n: getattr(engine, n) for n in names if isroutine(getattr(engine, n))}
-        wrapped = {name: self._around(name, method) for name, method in methods.items()}
-        wrapped["open"] = self._opening(engine)
-        instrumented = cast("type[Engine]", type(engine.__name__, (engine,), wrapped))
+        names = {name for name in dir(engine) if isroutine(getattr(engine, name))}
+        public = {name for name in names if not name.startswith("_")} - {"session", "open"}
+        instrumented = self._subclass(engine, public, open=self._opening(engine))
         return type(rotator.__name__, (rotator,), {"engine": instrumented})
+
+    def _subclass(self, kind: type, methods: set[str], **others: object) -> type:
+        wrapped = {name: self._around(name, getattr(kind, name)) for name in methods}
+        return type(kind.__name__, (kind,), {**wrapped, **others})
 
     def _opening(self, engine: type[Engine]) -> Callable[..., Session]:
         def opening(itself: Engine, *args: Any) -> Session:  # noqa: ANN401 as Engine.open

@@ -182,6 +182,10 @@ class SecretsManagerSimulator(Switches):
         """Move the service's clock."""
         self._store.advanced += by.total_seconds()
 
+    def now(self) -> float:
+        """The service's clock, in seconds since 1970."""
+        return self._store.now()
+
     # ── how a request is answered ──
 
     def _answer(

@@ -41,10 +41,10 @@ class KilledContract(EngineContract):
                 bench.driver.retry(arn, token)
                 self._assert_rotated(bench, arn, old, token, f"killed at {at}")
                 at += 1
-        assert at == len(_points(bench, step))
+        assert at == len(points_of(bench, step))
 
 
-def _points(bench: Bench, step: Step) -> list[str]:
+def points_of(bench: Bench, step: Step) -> list[str]:
     """The points that this step passes in a rotation without a crash."""
     arn, _ = bench.secret()
     token = bench.driver.start(arn)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
+from rotators.call import READ_AGAIN_AFTER_SECONDS, admit
+from rotators.creation import NOTHING_TO_DO
 from rotators.deadline import Deadline
 from rotators.dispatcher import Dispatcher, Outcome
 from rotators.errors import (
@@ -34,7 +36,6 @@ from rotators.registry import Registry
 from rotators.request import RotationRequest, Step
 from rotators.rotator import Rotation, Rotator
 from rotators.settings import Settings
-from rotators.steps import NOTHING_TO_DO, READ_AGAIN_AFTER_SECONDS, admit
 from rotators.testing.bench import Bench
 from rotators.testing.memory import ENGINE_NAME, MemoryRotator, MemoryServer
 from rotators.versions import CURRENT, PENDING, PREVIOUS, SecretMetadata, StoredValue
@@ -142,6 +143,12 @@ class FakeVersions:
 
     def unlabelled(self, secret_id: str) -> list[str]:
         raise AssertionError("the dispatcher does not search")
+
+    def tag(self, secret_id: str, key: str, value: str) -> None:
+        raise AssertionError("a value that we choose needs no mark")
+
+    def untag(self, secret_id: str, key: str) -> None:
+        raise AssertionError("a value that we choose needs no mark")
 
     def _arrived(self, call: str, secret_id: str) -> None:
         assert secret_id == ARN

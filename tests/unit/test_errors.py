@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,11 +63,12 @@ def test_an_error_is_permanent_or_passing_as_its_branch_says(kind: type[Rotation
     assert issubclass(kind, PermanentError) is not issubclass(kind, TransientError)
 
 
-def test_exactly_four_errors_may_pass_by_themselves() -> None:
+def test_exactly_five_errors_may_pass_by_themselves() -> None:
     passing = {kind.__name__ for kind in LEAVES if not kind.permanent} - {"TransientError"}
     assert passing == {
         "ServerUnreachable",
         "ServiceUnavailable",
+        "AnswerLost",
         "ValueNotReadable",
         "DeadlineExceeded",
     }
@@ -117,6 +119,8 @@ def test_the_innermost_word_on_who_it_is_about_wins() -> None:
         (ValueNotReadable, "value-not-readable"),
         (errors.ReadOnlyServer, "read-only-server"),
         (errors.AccessDenied, "access-denied"),
+        (errors.AnswerLost, "answer-lost"),
+        (errors.ReauthorizationRequired, "reauthorization-required"),
     ],
 )
 def test_the_reason_is_the_name_in_kebab_case(kind: type[RotationError], reason: str) -> None:
@@ -155,3 +159,11 @@ def test_scrubbing_copes_with_an_error_that_has_a_constructor_of_its_own() -> No
     assert isinstance(clean, PermanentError)
     assert clean.found == "EXPIRED 3 HOURS AGO"
     assert clean.reason == "token-expired"
+
+
+def test_the_runbook_has_an_entry_for_every_reason() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+    entries = re.findall(r"^\| `([a-z-]+)` \| (.{20,}) \|$", readme, re.MULTILINE)
+    told = {reason for reason, _ in entries}
+    branches = {PermanentError, TransientError}
+    assert told >= {kind("f", "c").reason for kind in LEAVES if kind not in branches}

@@ -57,6 +57,12 @@ class FakeVersions:
     ) -> None:
         raise AssertionError("hooks do not write")
 
+    def tag(self, secret_id: str, key: str, value: str) -> None:
+        raise AssertionError("hooks do not write")
+
+    def untag(self, secret_id: str, key: str) -> None:
+        raise AssertionError("hooks do not write")
+
 
 def say(sentence: str, /, *, warning: bool = False, **facts: object) -> None:
     raise AssertionError("nothing is to be said")

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.stub import Stubber
 from moto import mock_aws
 
+from rotators.call import admit
 from rotators.errors import (
     AccessDenied,
     MisconfiguredSecret,
@@ -23,7 +24,8 @@ from rotators.errors import (
     VersionExists,
     VersionNotFound,
 )
-from rotators.steps import admit
+from rotators.testing.bench import simulator_client
+from rotators.testing.simulator import SecretsManagerSimulator
 from rotators.versions import (
     CURRENT,
     PENDING,
@@ -257,6 +259,47 @@ def test_a_secret_whose_versions_all_have_labels_has_no_unlabelled_ones(stub: St
     assert facade(stub).unlabelled("x") == []
 
 
+def test_a_tag_is_put_on_replaced_and_told(versions: SecretsManager, arn: str) -> None:
+    versions.tag(arn, "other", "kept")
+    versions.tag(arn, "rotators:exchange", "one")
+    versions.tag(arn, "rotators:exchange", "two")
+    assert versions.describe(arn).tags == {"other": "kept", "rotators:exchange": "two"}
+
+
+def test_a_tag_is_taken_away_once_or_twice(versions: SecretsManager, arn: str) -> None:
+    versions.tag(arn, "other", "kept")
+    versions.tag(arn, "rotators:exchange", "one")
+    for _ in range(2):
+        versions.untag(arn, "rotators:exchange")
+        assert versions.describe(arn).tags == {"other": "kept"}
+
+
+def test_tagging_sends_one_tag_and_no_more(stub: Stubber) -> None:
+    tags = [{"Key": "key", "Value": "value"}]
+    stub.add_response("tag_resource", {}, {"SecretId": "x", "Tags": tags})
+    stub.add_response("untag_resource", {}, {"SecretId": "x", "TagKeys": ["key"]})
+    facade(stub).tag("x", "key", "value")
+    facade(stub).untag("x", "key")
+
+
+def test_the_simulator_takes_and_tells_tags_as_moto_does() -> None:
+    with SecretsManagerSimulator() as simulator:
+        client = simulator_client(simulator.endpoint_url)
+        versions = SecretsManager(client)
+        arn = simulator.create_secret("app/x", VALUE)
+        versions.tag(arn, "other", "kept")
+        versions.tag(arn, "rotators:exchange", "one")
+        versions.tag("app/x", "rotators:exchange", "two")
+        assert versions.describe(arn).tags == {"other": "kept", "rotators:exchange": "two"}
+        for _ in range(2):
+            versions.untag(arn, "rotators:exchange")
+            assert versions.describe(arn).tags == {"other": "kept"}
+        simulator.deny("TagResource")
+        with pytest.raises(AccessDenied, match="TagResource was refused"):
+            versions.tag(arn, "key", "value")
+        client.close()
+
+
 # ── what each call raises ──
 
 CALLS: dict[str, tuple[str, Callable[[SecretsManager, str], object]]] = {
@@ -268,6 +311,8 @@ CALLS: dict[str, tuple[str, Callable[[SecretsManager, str], object]]] = {
         lambda v, s: v.move_stage(s, PENDING, remove_from=ONE),
     ),
     "ListSecretVersionIds": ("list_secret_version_ids", lambda v, s: v.unlabelled(s)),
+    "TagResource": ("tag_resource", lambda v, s: v.tag(s, "key", "value")),
+    "UntagResource": ("untag_resource", lambda v, s: v.untag(s, "key")),
 }
 ERRORS: list[tuple[str, int, type[RotationError], str]] = [
     ("AccessDeniedException", 400, AccessDenied, "Allow this action on this secret"),
@@ -327,7 +372,9 @@ def test_the_message_on_a_label_means_a_missing_version_only_to_a_read(
         call(facade(stub), "x")
 
 
-@pytest.mark.parametrize("operation", ["DescribeSecret", "PutSecretValue", "ListSecretVersionIds"])
+@pytest.mark.parametrize(
+    "operation", ["DescribeSecret", "PutSecretValue", "ListSecretVersionIds", "TagResource"]
+)
 def test_a_parameter_that_is_not_taken_is_the_secrets_fault(stub: Stubber, operation: str) -> None:
     method, call = CALLS[operation]
     stub.add_client_error(method, "InvalidParameterException", "SecretString is too long.")

@@ -20,21 +20,15 @@ if TYPE_CHECKING:
 TARGET = "secretsmanager."
 
 
-class Server(socketserver.ThreadingMixIn, HTTPServer):
+class LoopbackServer(socketserver.ThreadingMixIn, HTTPServer):
     """A port of 127.0.0.1 that the system picks. Closing it waits for the requests under way."""
 
     daemon_threads = False
     request_queue_size = 64
 
-    def __init__(self, answer: Answerer) -> None:
-        self.answer = answer
-        super().__init__(("127.0.0.1", 0), _Request)
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
         self._thread = threading.Thread(target=self.serve_forever, args=(0.005,), daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
 
     def server_bind(self) -> None:
         """Bind without HTTPServer's look-up of the host's name, which may ask a resolver."""
@@ -42,14 +36,30 @@ class Server(socketserver.ThreadingMixIn, HTTPServer):
         self.server_name, self.server_port = "127.0.0.1", self.socket.getsockname()[1]
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
-        # A client that hung up is a case under test, not an accident to print.
+        # A client that hung up, or trusts no certificate, is a case under test.
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
+
+    def start(self) -> None:
+        self._thread.start()
 
     def stop(self) -> None:
         self.shutdown()
         self._thread.join()
         self.server_close()
+
+
+class Server(LoopbackServer):
+    """Answers operations of Secrets Manager."""
+
+    def __init__(self, answer: Answerer) -> None:
+        self.answer = answer
+        super().__init__(_Request)
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
 
 class _Request(BaseHTTPRequestHandler):

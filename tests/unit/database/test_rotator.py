@@ -71,6 +71,12 @@ class OneSecret:
     ) -> None:
         raise AssertionError("a rotator does not write")
 
+    def tag(self, secret_id: str, key: str, value: str) -> None:
+        raise AssertionError("a rotator does not write")
+
+    def untag(self, secret_id: str, key: str) -> None:
+        raise AssertionError("a rotator does not write")
+
 
 class Said:
     def __init__(self) -> None:

@@ -89,6 +89,12 @@ class History:
     ) -> None:
         raise AssertionError("a strategy does not write")
 
+    def tag(self, secret_id: str, key: str, value: str) -> None:
+        raise AssertionError("a strategy does not write")
+
+    def untag(self, secret_id: str, key: str) -> None:
+        raise AssertionError("a strategy does not write")
+
 
 class Watched(Memory):
     """Memory that remembers who logged in, and whether everything was closed."""

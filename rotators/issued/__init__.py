@@ -1,0 +1,1 @@
+"""Credentials that a provider issues, and that a rotation therefore cannot choose."""
