@@ -30,6 +30,7 @@ BUILT_IN: Mapping[str, str] = {
     "oracle": "rotators.database.oracle:OracleRotator",
     "redshift": "rotators.database.redshift:RedshiftRotator",
     "mongo": "rotators.database.documentdb:DocumentDBRotator",
+    "twitter": "rotators.issued.twitter:TwitterOAuthRotator",
 }
 
 
