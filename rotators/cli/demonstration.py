@@ -5,117 +5,57 @@ Needs the extra ``demo``.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import partial
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from rotators import handler
-from rotators.cli.delivery import Recorder
-from rotators.cli.demo_server import Finding
-from rotators.cli.output import function_log
-from rotators.registry import Registry
-from rotators.request import Step
+import click
+
+from rotators.cli.demo_server import Finding, server_of
+from rotators.cli.programme import Programme
+from rotators.cli.stage import Stage, stage
+from rotators.cli.watched import WatchedRotation
 from rotators.settings import Settings, StrategyName
-from rotators.testing.driver import RotationDriver
-from rotators.versions import CURRENT, PENDING
 
 if TYPE_CHECKING:
-    from rotators.cli.stage import Stage
-
-
-@dataclass(frozen=True)
-class Scene:
-    """How things are after a step: labels by version, and which value logs in (None: not yet)."""
-
-    step: str
-    did: str
-    seconds: float
-    first: tuple[str, ...]
-    second: tuple[str, ...]
-    old_logs_in: bool
-    new_logs_in: bool | None
+    from rotators.cli.demo_server import DemoServer
 
 
 @dataclass
-class Act(ABC):
+class Act(WatchedRotation):
     """One user, one secret, one rotation."""
 
     stage: Stage
-    old: dict[str, Any] = field(repr=False)
 
     strategy: ClassVar[StrategyName]
-    name: ClassVar[str]
-    headers: ClassVar[tuple[str, str]]
-    about: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        self.stage.simulator.create_secret(self.name, self.old)
-
-    @property
-    def new(self) -> dict[str, Any] | None:
-        """The value that is rotated in, from createSecret on."""
-        text = self.stage.simulator.value(self.name, stage=PENDING)
-        text = text or self.stage.simulator.value(self.name)
-        value: dict[str, Any] = json.loads(text or "{}")
-        return None if value == self.old else value
-
-    def perform(self) -> Iterator[Scene]:
-        """The scene before, and after each step. Raises RotationError."""
-        recorder = self._recorder(self.strategy)
-        driver = self._driver(recorder)
-        first = self.stage.simulator.secret(self.name).labels[CURRENT]
-        yield self._scene("before", "a user and its secret", 0.0, first)
-        token = driver.start(self.name)
-        for step in Step:
-            start = time.monotonic()
-            driver.step(self.name, token, step.value)
-            seconds = round(time.monotonic() - start, 3)
-            yield self._scene(step.value, recorder.did or "", seconds, first, token)
+    key: ClassVar[str] = "password"
+    named: ClassVar[str] = "password"
+    let_in: ClassVar[str] = "logs in"
+    before: ClassVar[str] = "a user and its secret"
 
     @classmethod
     @abstractmethod
     def on(cls, stage: Stage) -> Self:
         """The act, with what it needs on the server."""
 
-    @abstractmethod
-    def findings(self) -> Iterator[Finding]:
-        """The claims, each looked up anew."""
+    @property
+    def title(self) -> str:
+        return str(self.strategy)
 
-    def _recorder(self, strategy: StrategyName) -> Recorder:
-        settings = Settings(ca_bundle=self.stage.server.ca, strategy=strategy)
-        return Recorder(self.stage.versions, Registry(), settings)
+    def settings(self) -> Settings:
+        return Settings(ca_bundle=self.stage.server.ca, strategy=self.strategy)
 
-    def _driver(self, recorder: Recorder) -> RotationDriver:
-        return RotationDriver(self.stage.simulator, partial(self._handle, recorder))
+    def logs_in(self, value: Mapping[str, Any]) -> bool:
+        return self.stage.logs_in(value)
 
-    def _handle(self, recorder: Recorder, event: object, context: object) -> None:
-        with function_log(self.stage.log):
-            handler.serve(event, context, lambda: recorder)
-
-    def _scene(
-        self, step: str, did: str, seconds: float, first: str, second: str | None = None
-    ) -> Scene:
-        labels = self.stage.simulator.labels(self.name)
-        new = self.new
-        return Scene(
-            step,
-            did,
-            seconds,
-            tuple(sorted(labels.get(first, ()))),
-            tuple(sorted(labels.get(second or "", ()))),
-            old_logs_in=self.stage.logs_in(self.old),
-            new_logs_in=None if new is None else self.stage.logs_in(new),
-        )
-
-    def _unchanged(self, *fields: str) -> bool:
-        """Whether the values differ in nothing but ``fields``."""
-        put = dict.fromkeys(fields)
-        return {**(self.new or {}), **put} == {**self.old, **put}
+    def document(self) -> dict[str, object]:
+        new = self.new or self.old
+        return {
+            "strategy": self.strategy,
+            "users": {"old": self.old["username"], "new": new["username"]},
+        }
 
 
 class SingleUser(Act):
@@ -133,7 +73,7 @@ class SingleUser(Act):
     def findings(self) -> Iterator[Finding]:
         yield Finding("the old password is refused", not self.stage.logs_in(self.old))
         yield Finding("the new password is accepted", self.stage.logs_in(self.new or self.old))
-        yield Finding("nothing else in the secret has changed", self._unchanged("password"))
+        yield Finding("nothing else in the secret has changed", self.unchanged("password"))
 
 
 class AlternatingUsers(Act):
@@ -156,7 +96,7 @@ class AlternatingUsers(Act):
         yield server.clone_is_base("shop", new)
         admin, _ = self.stage.admin()
         yield Finding("the admin is no superuser", not server.is_superuser(admin["username"]))
-        same = self._unchanged("username", "password")
+        same = self.unchanged("username", "password")
         yield Finding("nothing but user and password has changed in the secret", same)
 
 
@@ -181,8 +121,9 @@ class DualPassword(Act):
         new = self.new or self.old
         yield Finding("the old password still logs in", self.stage.logs_in(self.old))
         yield Finding("the new password logs in, too", self.stage.logs_in(new))
-        yield Finding("nothing else in the secret has changed", self._unchanged("password"))
-        self._driver(self._recorder(StrategyName.SINGLE_USER)).rotate(self.name)
+        yield Finding("nothing else in the secret has changed", self.unchanged("password"))
+        alone = replace(self.settings(), strategy=StrategyName.SINGLE_USER)
+        self.driver(self.recorder(alone)).rotate(self.name)
         alive = [self.stage.logs_in(value) for value in (self.old, new, self.new or new)]
         yield Finding(
             "rotated once more, by single-user, as after a leak: neither of the two logs in",
@@ -193,17 +134,67 @@ class DualPassword(Act):
 ACTS: tuple[type[Act], ...] = (SingleUser, AlternatingUsers, DualPassword)
 
 
-def logs(stage: Stage) -> Iterator[Finding]:
-    """What is claimed of the logs of all acts."""
-    # Without a statement in it, a log without passwords would prove nothing.
-    logged = stage.server.logged()
-    clean = logged.holds and not stage.shows_password(stage.server.log_text())
-    yield Finding(f"{logged.claim}, no password", clean)
-    written = stage.log.getvalue()
-    clean = bool(written) and not stage.shows_password(written)
-    yield Finding(f"the function logged {len(written.splitlines())} lines, no password", clean)
+@dataclass
+class DatabaseProgramme(Programme):
+    """One act for each strategy of the engine, on the first server of this machine."""
+
+    on: DemoServer
+    kinds: list[type[Act]]
+
+    @classmethod
+    def chosen(cls, engine: str, strategy: str | None) -> Self:
+        kind = server_of(engine)
+        kinds = _kinds(kind, strategy)
+        found = kind.found()
+        if not found:
+            raise click.ClickException(f"There is no {kind.title} on this machine. {kind.cure}")
+        server = found[0]
+        return cls(
+            title=kind.title,
+            opening=f"{kind.title} {server.version} ({_WHOSE[server.origin]}), verified TLS,"
+            " Secrets Manager simulated.",
+            server={"engine": engine, "version": server.version, "origin": server.origin},
+            searched="every password",
+            failures=kind.failures,
+            on=server,
+            kinds=kinds,
+        )
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with stage(self.on) as self._stage:
+            yield
+
+    def acts(self) -> Iterator[Act]:
+        for kind in self.kinds:
+            yield kind.on(self._stage)
+
+    def logs(self) -> Iterator[Finding]:
+        shows = self._stage.shows
+        # Without a statement in it, a log without passwords would prove nothing.
+        logged = self.on.logged()
+        clean = logged.holds and not shows(self.on.log_text())
+        yield Finding(f"{logged.claim}, no password", clean)
+        written = self._stage.log.getvalue()
+        clean = bool(written) and not shows(written)
+        yield Finding(f"the function logged {len(written.splitlines())} lines, no password", clean)
 
 
-def fingerprint(value: dict[str, Any]) -> str:
-    """Tells one password from another, and no more."""
-    return f"sha256:{hashlib.sha256(value['password'].encode()).hexdigest()[:8]}…"
+def _kinds(kind: type[DemoServer], strategy: str | None) -> list[type[Act]]:
+    """The acts that the engine can play. Raises UsageError if ``strategy`` is none of them."""
+    playable = [act for act in ACTS if act.strategy in kind.strategies]
+    if strategy is None:
+        return playable
+    if strategy not in kind.strategies:
+        known = ", ".join(act.strategy for act in playable)
+        raise click.UsageError(
+            f"{kind.title} cannot be rotated by {strategy!r}. Choose one of: {known}."
+        )
+    return [act for act in playable if act.strategy == strategy]
+
+
+_WHOSE = {
+    "machine": "this machine's",
+    "wheel": "the one of rotators[demo]",
+    "fetched": "the one of make servers",
+}

@@ -1,12 +1,14 @@
 """A secret kept in files, so that a local try locks nobody out of a real database.
 
-FILE          AWSCURRENT's value
-FILE.pending  AWSPENDING's value: on disk before a server can learn it, and until FILE has it
-FILE.bak      what FILE held before: AWSPREVIOUS's value
-FILE.refused  a value that AWSPENDING was taken from, because a server's policy refused it
+FILE           AWSCURRENT's value
+FILE.pending   AWSPENDING's value: on disk before a server can learn it, and until FILE has it
+FILE.bak       what FILE held before: AWSPREVIOUS's value
+FILE.refused   a value that AWSPENDING was taken from, because a server's policy refused it
+FILE.exchange  that a provider was asked for a value, and has not been heard yet
 
 Whatever interrupts a rotation, the password that the server has is in FILE or in FILE.pending, and
-the next run goes on from there. Each file is replaced as a whole or not at all.
+the next run goes on from there. What a provider issues is in FILE.pending once it is stored; until
+then FILE.exchange says that it was asked. Each file is replaced as a whole or not at all.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class SecretFiles:
         self.pending = _beside(self.file, ".pending")
         self.backup = _beside(self.file, ".bak")
         self.refused = _beside(self.file, ".refused")
+        self.exchange = _beside(self.file, ".exchange")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -81,7 +84,7 @@ class SecretFiles:
     def previous(self) -> str | None:
         """AWSPREVIOUS's value, valid JSON, as far as an earlier run has left it."""
         try:
-            self._require_own(self.backup)
+            self.require_own(self.backup)
             text = read_value(self.backup)
         except (OSError, FilesError):
             return None
@@ -96,7 +99,7 @@ class SecretFiles:
         """The value that an earlier run has staged and not finished, if any. Raises FilesError."""
         if not os.path.lexists(self.pending):
             return None
-        self._require_own(self.pending)
+        self.require_own(self.pending)
         text = read_value(self.pending)
         if json.loads(text) == json.loads(self.current()):
             # The earlier run died between replacing FILE and this.
@@ -106,14 +109,14 @@ class SecretFiles:
 
     def stage(self, text: str) -> None:
         """Stores AWSPENDING's value. Repeatable. Raises OSError."""
-        self._write(self.pending, text)
+        self.write(self.pending, text)
 
     def promote(self, text: str) -> Path:
         """Stores AWSCURRENT's value and says where; the staged one is done with. Repeatable."""
         try:
             if self.save is None:
-                self._write(self.backup, self.file.read_text(encoding="utf-8"))
-            self._write(self.save or self.file, text)
+                self.write(self.backup, self.file.read_text(encoding="utf-8"))
+            self.write(self.save or self.file, text)
         except OSError as error:
             raise FilesError(
                 f"Cannot store the new value: {error}. The server has it by now; it is in"
@@ -130,28 +133,27 @@ class SecretFiles:
         return True
 
     def unfinished(self) -> str | None:
-        """What to know while a staged value waits on disk."""
-        if not self.pending.exists():
-            return None
-        return (
-            f"AWSPENDING's value is in {self.pending}: the server may have it already. The next run"
-            f" with --secret {self.file} goes on from there. Remove it only if the password in"
-            f" {self.file.name} still logs in."
-        )
-
-    def _require_room(self) -> None:
-        if self.save is None:
-            return
-        if os.path.lexists(self.save):
-            raise FilesError(
-                f"{self.save} exists, and may hold a password that is in use. Name another file,"
-                f" or rotate that one: --secret {self.save}."
+        """What to know while a staged value, or the mark of an exchange, waits on disk."""
+        if self.pending.exists():
+            return (
+                f"AWSPENDING's value is in {self.pending}: the server may have it already. The next"
+                f" run with --secret {self.file} goes on from there. Remove it only if the password"
+                f" in {self.file.name} still logs in, or, where a provider has issued the value, if"
+                f" a person has renewed {self.file.name} since."
             )
-        if not os.access(self.save.parent, os.W_OK):
-            raise FilesError(f"{self.save.parent} is not a directory that can be written to.")
+        if self.exchange.exists():
+            return (
+                f"A provider was asked, and no answer of it is stored. {self.exchange} says so to"
+                " the next run, as a tag on the secret does in an account. It counts for the value"
+                f" in {self.file.name} now. Remove it only if you know that nobody was asked."
+            )
+        return None
 
-    def _require_own(self, path: Path) -> None:
-        """Whoever could plant a value here would choose the server's next password."""
+    def require_own(self, path: Path) -> None:
+        """Whoever could plant a value here would choose the server's next password.
+
+        Raises FilesError.
+        """
         status = path.lstat()
         owners = {os.geteuid(), self.file.stat().st_uid}
         writable = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
@@ -161,8 +163,8 @@ class SecretFiles:
                 " Look at where it comes from, then mend its owner and mode, or move it away."
             )
 
-    def _write(self, path: Path, text: str) -> None:
-        """Replaces a file as a whole; only the owner of FILE can read it."""
+    def write(self, path: Path, text: str) -> None:
+        """Replaces a file as a whole; only the owner of FILE can read it. Raises OSError."""
         owner = self.file.stat()
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
@@ -177,6 +179,17 @@ class SecretFiles:
             Path(temporary).unlink(missing_ok=True)
             raise
         _sync(path.parent)
+
+    def _require_room(self) -> None:
+        if self.save is None:
+            return
+        if os.path.lexists(self.save):
+            raise FilesError(
+                f"{self.save} exists, and may hold a password that is in use. Name another file,"
+                f" or rotate that one: --secret {self.save}."
+            )
+        if not os.access(self.save.parent, os.W_OK):
+            raise FilesError(f"{self.save.parent} is not a directory that can be written to.")
 
 
 def _beside(path: Path, ending: str) -> Path:

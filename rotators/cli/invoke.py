@@ -29,7 +29,10 @@ ends the rotation.
 
 A secret that an admin rotates names the admin's secret as "masterarn"; its value, which is only
 read, is --admin-secret. The users on the server are marked with the event's SecretId: write your
-secret's own ARN there.
+secret's own ARN there. Tokens of X may name the secret with their app's keys in the same way.
+
+A provider such as X says a new token once. While it is asked, FILE.json.exchange says so: if its
+answer is lost, the next run asks once more at most, then says what a person has to do.
 
 Without --secret, the event goes to the account that your AWS credentials point to. Nothing is
 staged there for you: the event's ClientRequestToken must be a version labelled AWSPENDING.

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from rotators.cli.exchange_file import ExchangeFile
 from rotators.cli.files import FilesError, SecretFiles, read_value
 from rotators.errors import MisconfiguredSecret
+from rotators.exchange import TAG
 from rotators.testing.bench import simulator_client
 from rotators.testing.driver import FUNCTION_ARN
 from rotators.testing.simulator import Call, SecretsManagerSimulator, ServiceError
@@ -31,7 +33,8 @@ class LocalSecret:
     """The secret that an event is about, while a simulator plays Secrets Manager.
 
     The simulator forgets, so every value goes to ``files`` in time: a staged one before
-    PutSecretValue answers, a promoted one as soon as ``keep`` is called.
+    PutSecretValue answers, a promoted one as soon as ``keep`` is called. So does the tag that marks
+    an exchange with a provider, before TagResource answers.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class LocalSecret:
         self.notes: list[str] = []
         self._simulator = simulator
         self._files = files
+        self._exchange = ExchangeFile(files)
         self._secret_id = secret_id
         self._first = self._holder(CURRENT)
         self._begun = False
@@ -64,6 +68,7 @@ class LocalSecret:
         self._simulator.rotations.begin(
             self._secret_id, request.version_id, FUNCTION_ARN, test=test_only
         )
+        self._exchange.restore(self.versions, self._secret_id, self._first or "")
         if test_only:
             return
         staged = self._files.staged()
@@ -71,6 +76,8 @@ class LocalSecret:
             self.versions.put_pending(self._secret_id, request.version_id, staged, None)
             self.notes.append(f"Went on with {self._files.pending}, which an earlier run staged.")
         self._simulator.after("PutSecretValue", self._stage)
+        self._simulator.after("TagResource", self._mark)
+        self._simulator.after("UntagResource", self._mark)
         self._begun = True
 
     def keep(self) -> None:
@@ -79,6 +86,7 @@ class LocalSecret:
             text = self._value(CURRENT)
             if text is not None:
                 path = self._files.promote(text)
+                self._exchange.keep(None)
                 self._first = self._holder(CURRENT)
                 before = "" if self._files.save else f" (before: {self._files.backup})"
                 self.notes.append(f"AWSCURRENT's value is in {path}{before}.")
@@ -91,10 +99,24 @@ class LocalSecret:
             if text is not None:
                 self._files.stage(text)
         except OSError as error:
-            self.failure = FilesError(
-                f"Cannot store the staged value: {error}. Nothing was changed on the server."
-            )
-            raise ServiceError("InvalidRequestException", "The value was not stored.") from None
+            self._fail(FilesError(f"Cannot store the staged value: {error}. {self._so_far()}"))
+        self.failure = None  # what a provider has issued is offered again
+
+    def _mark(self, _: Call) -> None:
+        try:
+            self._exchange.keep(self._simulator.secret(self._secret_id).tags.get(TAG))
+        except FilesError as error:
+            self._fail(error)
+
+    def _fail(self, error: FilesError) -> NoReturn:
+        """Refuses the request. The run ends with ``error``."""
+        self.failure = error
+        raise ServiceError("InvalidRequestException", "It was not stored.")
+
+    def _so_far(self) -> str:
+        if self._files.exchange.exists():
+            return "A provider has issued it, and AWSCURRENT's may be used up."
+        return "Nothing was changed on the server."
 
     def _holder(self, label: str) -> str | None:
         return self._simulator.secret(self._secret_id).labels.get(label)

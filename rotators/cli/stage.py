@@ -1,4 +1,4 @@
-"""The servers of a demonstration, and the users on them. They live as long as it lasts."""
+"""What a demonstration stands on. It lasts as long as the demonstration does."""
 
 from __future__ import annotations
 
@@ -22,15 +22,30 @@ if TYPE_CHECKING:
 ADMIN = "admin"
 
 
-@dataclass
-class Stage:
-    """A server with TLS and a simulated Secrets Manager. ``log`` is the function's."""
+@dataclass(kw_only=True)
+class Scenery:
+    """Throw-away certificates and a simulated Secrets Manager. ``log`` is the function's."""
 
-    server: DemoServer
+    certificates: Certificates
     simulator: SecretsManagerSimulator
     versions: SecretsManager
     log: io.StringIO = field(default_factory=io.StringIO)
-    _passwords: set[str] = field(default_factory=set, repr=False)
+    _known: set[str] = field(default_factory=set, repr=False)
+
+    def remember(self, *values: str) -> None:
+        """From now on ``shows`` looks for these, too: passwords, keys, tokens."""
+        self._known.update(values)
+
+    def shows(self, text: str) -> bool:
+        """Whether anything that is to be kept secret here is in ``text``."""
+        return any(value in text for value in self._known)
+
+
+@dataclass(kw_only=True)
+class Stage(Scenery):
+    """With a database server, and users on it."""
+
+    server: DemoServer
     _admin: tuple[Mapping[str, Any], str] | None = field(default=None, repr=False)
 
     def new_user(self, name: str, maker: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -49,33 +64,43 @@ class Stage:
 
     def logs_in(self, value: Mapping[str, Any]) -> bool:
         """False for a user or a password that the server refuses."""
-        self.know(value)
+        self.remember(value["password"])
         return self.server.logs_in(value)
-
-    def know(self, value: Mapping[str, Any]) -> None:
-        """From now on ``shows_password`` looks for this one, too."""
-        self._passwords.add(value["password"])
 
     def shows_password(self, text: str) -> bool:
         """Whether any password that was ever used here is in ``text``."""
-        return any(password in text for password in self._passwords)
+        return self.shows(text)
 
     def _new_value(self, name: str) -> dict[str, Any]:
         password = secrets.token_urlsafe(24)
-        self._passwords.add(password)
+        self.remember(password)
         return self.server.value(name, password)
+
+
+@contextmanager
+def scenery() -> Iterator[Scenery]:
+    """Without a server to rotate anything on."""
+    with (
+        tempfile.TemporaryDirectory(prefix="rotators-demo-") as directory,
+        SecretsManagerSimulator() as simulator,
+        closing(simulator_client(simulator.endpoint_url)) as client,
+    ):
+        yield Scenery(
+            certificates=Certificates.create(Path(directory) / "tls"),
+            simulator=simulator,
+            versions=SecretsManager(client),
+        )
 
 
 @contextmanager
 def stage(server: DemoServer) -> Iterator[Stage]:
     """Servers and users; none is left at the end. Raises ServerError."""
-    with tempfile.TemporaryDirectory(prefix="rotators-demo-") as directory:
-        certificates = Certificates.create(Path(directory) / "tls")
-        with (
-            server.running(certificates),
-            SecretsManagerSimulator() as simulator,
-            closing(simulator_client(simulator.endpoint_url)) as client,
-        ):
-            built = Stage(server, simulator, SecretsManager(client))
-            built.know(server.superuser())
-            yield built
+    with scenery() as made, server.running(made.certificates):
+        built = Stage(
+            certificates=made.certificates,
+            simulator=made.simulator,
+            versions=made.versions,
+            server=server,
+        )
+        built.remember(server.superuser()["password"])
+        yield built

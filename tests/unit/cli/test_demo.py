@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from rotators.cli.demo_server import SERVERS, server_of
 from rotators.cli.main import cli
+from rotators.cli.programme import PROGRAMMES
 from rotators.testing import mysql_family, postgresql
 
 INSTALLATIONS: dict[str, Callable[[Path], object]] = {
@@ -29,6 +30,10 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 def demo(*options: str) -> Result:
     return CliRunner().invoke(cli, ["demo", *options])
+
+
+def test_every_server_has_a_programme() -> None:
+    assert set(PROGRAMMES) == {*SERVERS, "twitter"}
 
 
 def test_without_a_server_it_says_how_to_get_one(
@@ -68,9 +73,19 @@ def test_without_a_library_it_names_the_extra(
     assert "rotators[demo]" in result.stderr
 
 
+def test_a_fake_needs_no_driver_of_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    for driver in ("psycopg", "pymysql", "oauthlib"):
+        monkeypatch.setitem(sys.modules, driver, None)
+    result = demo("--engine", "twitter")
+    assert result.exit_code == 0, result.output
+
+
 def test_what_cannot_be_shown_is_wrong_usage() -> None:
     assert demo("--engine", "oracle").exit_code == 2
     assert demo("--strategy", "by-magic").exit_code == 2
+    result = demo("--engine", "twitter", "--strategy", "single-user")
+    assert result.exit_code == 2
+    assert "--strategy is for users of databases" in result.stderr
     result = demo("--strategy", "dual-password")
     assert result.exit_code == 2
     assert "PostgreSQL cannot be rotated by 'dual-password'" in result.stderr

@@ -295,7 +295,7 @@ def test_a_new_value_that_cannot_be_saved_stays_where_it_was_staged(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(SecretFiles, "_write", _only_pending(SecretFiles._write))
+        patch.setattr(SecretFiles, "write", _only_pending(SecretFiles.write))
         result = desk.invoke("rotation.json")
     assert result.exit_code == 2
     assert "secret.json.pending" in result.stderr
