@@ -82,6 +82,8 @@ def options_for(login: Login, home: str, authorities: str | None, seconds: float
         "retryWrites": False,
         "maxPoolSize": 1,
         "appname": "rotators",
+        # On Lambda the driver would put it off to the first command; its first talk is awaited.
+        "connect": True,
         "serverMonitoringMode": "poll",
         # What a user's custom data holds is written back as it was.
         "datetime_conversion": "DATETIME_AUTO",

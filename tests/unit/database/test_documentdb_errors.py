@@ -148,6 +148,7 @@ def login(**fields: Any) -> Login:
 
 def test_what_the_driver_is_told() -> None:
     options = options_for(login(dbname="app"), "app", "/ca.pem", 20)
+    assert options["connect"] is True, "on Lambda, PyMongo would not begin by itself"
     assert options["directConnection"] is True
     assert options["retryWrites"] is False
     assert options["authSource"] == "app"
