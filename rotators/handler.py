@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable
 from functools import cache
 
-from rotators import aws
+from rotators import aws, target
 from rotators.deadline import Deadline
 from rotators.dispatcher import Dispatcher
 from rotators.errors import InvalidSetting, RotationError, UnexpectedError
@@ -38,6 +38,7 @@ def lambda_handler(event: object, context: object) -> None:
 @cache
 def dispatcher() -> Dispatcher:
     """This sandbox's dispatcher, with its one boto3 client. Raises InvalidSetting."""
+    target.check()
     settings = Settings.from_environ(os.environ)
     registry = Registry().allowing(settings.engines)
     return Dispatcher(secrets_manager(settings), registry, settings)
@@ -47,12 +48,14 @@ def secrets_manager(settings: Settings) -> SecretsManager:
     """Secrets Manager through a new boto3 client, every wait of which is bounded."""
     from botocore.exceptions import NoRegionError
 
-    # At DEBUG it logs whole answers, before the redactor knows which values are in them.
-    logging.getLogger("botocore").setLevel(logging.INFO)
+    # At DEBUG it logs whole answers, before the redactor knows which values are in them; at INFO
+    # where it has its credentials from, each time.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
     try:
         return SecretsManager(aws.client("secretsmanager", settings.endpoint_url))
     except NoRegionError:
-        raise InvalidSetting("no AWS Region is set", "Set AWS_REGION; Lambda does.") from None
+        cure = "Set AWS_DEFAULT_REGION; Lambda does."
+        raise InvalidSetting("no AWS Region is set", cure) from None
 
 
 def serve(event: object, context: object, choose: Callable[[], Dispatcher]) -> None:

@@ -19,7 +19,8 @@ ROTATION_STRATEGY           single-user, alternating-users or dual-password. Uns
 ROTATION_ENGINES            the engines this function may rotate, separated by commas.
                             Unset: every engine that is installed.
 ROTATION_CA_BUNDLE          path of a PEM file: the authorities that a server's certificate must
-                            come from. Unset: the runtime's.
+                            come from. Unset: the build's own (RDS's and the public ones), else
+                            the machine's.
 ROTATION_ADMIN_RESET        whether the admin (masterarn) may set the password of a user that
                             nothing else proves to be this secret's. Default false.
 ROTATION_PROVISIONED        whether both users of a pair are made by you: alternating-users then

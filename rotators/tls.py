@@ -8,6 +8,10 @@ from pathlib import Path
 
 from rotators.errors import UntrustedServer
 
+# The roots of RDS and the public ones, written into the package by a function's build. A source
+# checkout has none.
+BUNDLE = Path(__file__).with_name("authorities.pem")
+
 # Amazon Linux (and so Lambda), Debian, Alpine. OpenSSL's own default comes first; a driver that
 # carries an OpenSSL of its own does not find the runtime's authorities by itself.
 _USUAL = (
@@ -24,10 +28,13 @@ CURE = (
 
 
 def authorities(configured: Path | None) -> Path:
-    """The PEM file to verify servers with. Raises UntrustedServer where there is none."""
+    """The PEM file to verify servers with: ``configured``, the build's own, or the machine's.
+
+    Raises UntrustedServer where there is none.
+    """
     if configured is not None:
         return configured
-    for candidate in (ssl.get_default_verify_paths().cafile, *_USUAL):
+    for candidate in (BUNDLE, ssl.get_default_verify_paths().cafile, *_USUAL):
         if candidate and Path(candidate).is_file():
             return Path(candidate)
     raise UntrustedServer("this machine has no file of trusted authorities", CURE)

@@ -159,6 +159,6 @@ def _account(settings: Settings) -> SecretsManager:
         return handler.secrets_manager(settings)
     except BotoCoreError as error:
         raise click.UsageError(
-            f"{error} Set AWS_REGION and AWS_PROFILE (or AWS_ACCESS_KEY_ID …) for your account, or"
-            " run here: --secret FILE.json."
+            f"{error} Set AWS_DEFAULT_REGION and AWS_PROFILE (or AWS_ACCESS_KEY_ID …) for your"
+            " account, or run here: --secret FILE.json."
         ) from None

@@ -464,7 +464,7 @@ def test_a_region_that_nobody_says_is_an_error_of_the_setting(
         monkeypatch.delenv(name, raising=False)
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, "/nonexistent")
-    with pytest.raises(InvalidSetting, match=r"no AWS Region is set\. Set AWS_REGION"):
+    with pytest.raises(InvalidSetting, match=r"no AWS Region is set\. Set AWS_DEFAULT_REGION"):
         handler.secrets_manager(Settings())
 
 

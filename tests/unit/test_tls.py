@@ -1,7 +1,8 @@
-"""Which file of authorities is used."""
+"""Which file of authorities is used, and that it decides whom a client trusts."""
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from rotators import tls
 from rotators.errors import UntrustedServer
 
 if TYPE_CHECKING:
-    from rotators.testing.certificates import Certificates
+    from rotators.testing.certificates import Certificates, KeyPair
 
 
 def usual(monkeypatch: pytest.MonkeyPatch, default: Path | None, *others: Path) -> None:
@@ -35,6 +36,22 @@ def test_the_configured_bundle_goes_before_all_others(
 ) -> None:
     usual(monkeypatch, files[0])
     assert tls.authorities(files[1]) == files[1]
+
+
+def test_the_bundle_of_the_build_goes_before_those_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, files: list[Path]
+) -> None:
+    usual(monkeypatch, files[0])
+    monkeypatch.setattr(tls, "BUNDLE", files[1])
+    assert tls.authorities(None) == files[1]
+    assert tls.authorities(files[2]) == files[2]
+    files[1].unlink()
+    assert tls.authorities(None) == files[0]
+
+
+def test_the_bundle_of_the_build_is_a_part_of_the_package() -> None:
+    assert Path(tls.__file__).parent / "authorities.pem" == tls.BUNDLE
+    assert not tls.BUNDLE.exists(), "a checkout is no build"
 
 
 def test_the_default_of_openssl_goes_before_the_usual_places(
@@ -89,3 +106,32 @@ def test_a_context_without_authorities_is_an_error(
     usual(monkeypatch, None, tmp_path / "absent.pem")
     with pytest.raises(UntrustedServer):
         tls.context(None)
+
+
+def test_only_a_server_of_the_bundles_authorities_is_trusted(
+    monkeypatch: pytest.MonkeyPatch, certificates: Certificates, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tls, "BUNDLE", tmp_path / "authorities.pem")
+    tls.BUNDLE.write_text("# With a comment.\n" + certificates.ca.read_text())
+    assert shakes_hands(tls.context(None), certificates.server)
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        shakes_hands(tls.context(None), certificates.wrong_name)
+    with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
+        shakes_hands(tls.context(certificates.unrelated_ca), certificates.server)
+
+
+def shakes_hands(trusting: ssl.SSLContext, server: KeyPair) -> bool:
+    """Whether a client and a server of this certificate get through TLS's handshake, in memory."""
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(server.certificate, server.key)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    sides = [
+        trusting.wrap_bio(to_client, to_server, server_hostname="localhost"),
+        serving.wrap_bio(to_server, to_client, server_side=True),
+    ]
+    for _ in range(10):
+        for side in list(sides):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+                sides.remove(side)
+    return not sides
