@@ -1,0 +1,165 @@
+"""Template, registry, extras, Makefile, README, events and docs name the same functions."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rotators.cli import build_function
+from rotators.registry import BUILT_IN, Registry
+from rotators.request import RotationRequest, Step
+from rotators.settings import StrategyName
+from tests.deploy.functions import ENGINES, FULL, FUNCTION_OF, FUNCTIONS, stack, template
+from tests.deploy.iam import statements
+from tests.deploy.template import ROOT
+
+LOGICAL_IDS = [f"{name}Function" for name in FUNCTIONS]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "events/README.md"])
+
+
+def rows(document: Path, heading: str) -> list[list[str]]:
+    """The cells of the tables of one section, below their heads."""
+    _, _, after = f"\n{document.read_text()}".partition(f"\n{heading}\n")
+    assert after, f"{document.name} has no section {heading!r}"
+    section = re.split(rf"^#{{1,{heading.count('#')}}} ", after, flags=re.MULTILINE)[0]
+    lines = [line.strip("|") for line in section.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
+    rules = {number for number, row in enumerate(cells) if set("".join(row)) <= set("-: ")}
+    heads = {number - 1 for number in rules}
+    return [row for number, row in enumerate(cells) if number not in rules | heads]
+
+
+def quoted(text: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", text)
+
+
+@cache
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+# ── the registry ──
+
+
+def test_every_engine_has_one_function() -> None:
+    listed = [engine for engines in ENGINES.values() for engine in engines]
+    assert sorted(listed) == sorted(BUILT_IN)
+
+
+@pytest.mark.parametrize("engine", BUILT_IN)
+def test_a_function_has_its_engines_driver(engine: str) -> None:
+    driver = Registry().load(engine).driver
+    assert driver is not None
+    assert driver.extra == FUNCTION_OF[engine].lower()
+
+
+# ── what they are built from ──
+
+
+def test_every_function_has_an_extra() -> None:
+    extras = project()["project"]["optional-dependencies"]
+    names = [function.lower() for function in FUNCTIONS]
+    assert extras.keys() >= set(names)
+    assert extras["all"] == [f"rotators[{','.join(names)}]"]
+
+
+def test_make_builds_every_function() -> None:
+    for target, said in (("build", " --"), ("package", " --")):
+        ran = subprocess.run(  # noqa: S603 our own Makefile
+            ["make", "--dry-run", "--always-make", "--assume-old=.venv/.dev", target],  # noqa: S607
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        built = re.findall(rf"rotators build (\w+){said}", ran.stdout)
+        assert built == LOGICAL_IDS
+
+
+def test_the_build_knows_every_function() -> None:
+    assert list(build_function.FUNCTIONS) == LOGICAL_IDS
+
+
+# ── what people read ──
+
+
+def test_the_readme_has_a_row_for_every_function() -> None:
+    table = rows(ROOT / "README.md", "## Engines")
+    assert [quoted(row[0]) for row in table] == [ENGINES[function] for function in FUNCTIONS]
+
+
+def test_the_readme_has_the_strategies_of_every_engine() -> None:
+    for row in rows(ROOT / "README.md", "## Engines"):
+        for engine in quoted(row[0]):
+            said = [word for word in quoted(row[2]) if word in set(StrategyName)]
+            assert said == list(Registry().load(engine).strategies)
+
+
+def test_the_parameters_are_documented() -> None:
+    declared = template()["Parameters"]
+    table = rows(ROOT / "docs/deploy.md", "## Parameters")
+    documented = {name: row for row in table for name in quoted(row[0])}
+    assert list(documented) == list(declared)
+    for name, (_, meaning, default) in documented.items():
+        assert meaning
+        assert default.strip("`") == (str(declared[name]["Default"]) or "–"), name
+    for name, engines in ENGINES.items():
+        assert quoted(documented[name][1])[: len(engines)] == engines
+
+
+def test_the_permissions_are_documented() -> None:
+    table = rows(ROOT / "docs/deploy.md", "## What the functions may do")
+    documented = {action for row in table for action in quoted(row[0])}
+    roles = stack(*FUNCTIONS, **FULL).of_kind("AWS::IAM::Role").values()
+    given = [statement for role in roles for statement in statements(role)]
+    assert documented == {action for statement in given for action in statement.actions}
+
+
+def test_events_are_as_the_function_takes_them() -> None:
+    folder = ROOT / "events"
+    documented = {
+        name for row in rows(folder / "README.md", "# Sample events") for name in quoted(row[0])
+    }
+    events = {path.name: json.loads(path.read_text()) for path in folder.glob("*.json")}
+    assert documented == events.keys()
+    whole = {name: event for name, event in events.items() if event.get("Step") in set(Step)}
+    assert events.keys() - whole.keys() == {"rotation.json", "bad_step.json"}
+    assert {RotationRequest.from_event(event).step for event in whole.values()} == set(Step)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        path, _, anchor = target.partition("#")
+        if "://" in target:
+            continue
+        linked = (document.parent / path).resolve() if path else document
+        assert linked.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE)
+            assert anchor in {anchored(heading) for heading in headings}, target
+
+
+def anchored(heading: str) -> str:
+    """As GitHub makes an anchor of a heading."""
+    kept = re.sub(r"[^\w\- ]", "", re.sub(r"[`*]", "", heading).lower())
+    return kept.replace(" ", "-")
+
+
+def test_functions_that_documents_name_exist() -> None:
+    """Spelled as in the template, whatever the document says of them."""
+    known = {
+        f"{name}{suffix}" for name in FUNCTIONS for suffix in ("Function", "FunctionArn", "RoleArn")
+    }
+    spelled = {name.lower(): name for name in known}
+    for document in DOCUMENTS:
+        for word in re.findall(r"\b\w+(?:Function|FunctionArn|RoleArn)\b", document.read_text()):
+            assert spelled.get(word.lower(), word) == word, f"{document.name}: {word}"
