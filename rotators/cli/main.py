@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from rotators.cli.build import build
 from rotators.cli.demo import demo
 from rotators.cli.engines import engines
+from rotators.cli.function import function
 from rotators.cli.invoke import invoke
 
 
@@ -19,5 +21,5 @@ def cli() -> None:
     """
 
 
-for command in (demo, engines, invoke):
+for command in (build, demo, engines, function, invoke):
     cli.add_command(command)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from rotators.cli.main import cli
 
 
-@pytest.mark.parametrize("command", ["demo", "engines", "invoke"])
+@pytest.mark.parametrize("command", ["demo", "engines", "function", "invoke"])
 def test_the_help_of_each_command_teaches(command: str) -> None:
     result = CliRunner().invoke(cli, [command, "--help"])
     assert result.exit_code == 0

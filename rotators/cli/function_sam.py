@@ -1,0 +1,150 @@
+"""A built function in the image of its Lambda runtime, by ``sam local invoke`` and Docker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rotators.testing.runtime import HANDLER, FunctionError, environment_of
+
+if TYPE_CHECKING:
+    from rotators.target import Target
+
+_ANSWER_SECONDS = 10
+# The first invocation fetches the image.
+_FETCH_SECONDS = 600
+# Where the function's folder is in the image.
+TASK_ROOT = "/var/task"
+# What SAM CLI and Docker need of the caller's; AWS's settings are none of it.
+_PASSED = ("PATH", "HOME", "XDG_RUNTIME_DIR", "TMPDIR")
+
+
+class DockerMissing(click.UsageError):
+    """SAM CLI or a Docker engine is missing. The text says which."""
+
+
+def find_sam() -> Path:
+    """SAM CLI, where a Docker engine answers, too. Raises DockerMissing."""
+    if sys.platform != "linux":
+        raise DockerMissing(
+            "A container reaches this machine's loopback addresses on Linux alone. Add --no-docker."
+        )
+    sam, docker = shutil.which("sam"), shutil.which("docker")
+    if sam is None:
+        raise DockerMissing("There is no sam on the PATH. Install SAM CLI, or add --no-docker.")
+    if docker is None or not _answers(docker):
+        raise DockerMissing("No Docker engine answers. Start one, or add --no-docker.")
+    return Path(sam)
+
+
+def _answers(docker: str) -> bool:
+    try:
+        asked = subprocess.run(  # noqa: S603 no shell; a question
+            [docker, "version", "--format", "{{.Server.Version}}"],
+            capture_output=True,
+            timeout=_ANSWER_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0
+
+
+class SamLocal:
+    """A function as ``sam local invoke`` runs it: a container for each event.
+
+    It is on the host's network, where the simulator and the server listen on loopback addresses.
+    ``scratch`` gets a template of this function alone, so that every variable can be given.
+    """
+
+    def __init__(
+        self,
+        sam: Path,
+        folder: Path,
+        target: Target,
+        environment: Mapping[str, str],
+        scratch: Path,
+        *,
+        timeout: int,
+    ) -> None:
+        self._sam = sam
+        self._name = target.function
+        self._log = ""
+        self._timeout = timeout
+        self._template = scratch / "template.json"
+        self._template.write_text(json.dumps(_template(folder, target, environment, timeout)))
+        self._environment = _simulated(folder, scratch)
+
+    def invoke(self, event: object) -> object:
+        """The handler's result. Raises FunctionError, and ClickException for SAM CLI's own."""
+        ended = subprocess.run(  # noqa: S603 no shell; SAM CLI was looked up
+            [
+                self._sam, "local", "invoke", self._name, "--template", self._template,
+                "--event", "-", "--docker-network", "host",
+            ],
+            input=json.dumps(event),
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=self._timeout + _FETCH_SECONDS,
+            check=False,
+        )  # fmt: skip
+        self._log += ended.stderr
+        lines = ended.stdout.strip().splitlines()
+        if ended.returncode or not lines:
+            raise click.ClickException(f"sam local invoke failed:\n{ended.stderr[-2000:]}")
+        return _result(lines[-1])
+
+    def log_text(self) -> str:
+        """All that the function and SAM CLI have logged."""
+        return self._log
+
+
+def _result(line: str) -> object:
+    """What the handler returned: SAM CLI ends with 0 after an error of the handler's, too."""
+    told: Any = json.loads(line)
+    if isinstance(told, dict) and "errorType" in told:
+        raise FunctionError.from_payload(line.encode())
+    return told
+
+
+def _template(
+    folder: Path, target: Target, environment: Mapping[str, str], timeout: int
+) -> dict[str, object]:
+    function = {
+        "Type": "AWS::Serverless::Function",
+        "Properties": {
+            "CodeUri": str(folder),
+            "Handler": HANDLER,
+            "Runtime": f"python{target.python}",
+            "Architectures": [target.architecture],
+            "Timeout": timeout,
+            "MemorySize": 512,
+            "Environment": {"Variables": dict(environment)},
+        },
+    }
+    return {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {target.function: function},
+    }
+
+
+def _simulated(folder: Path, scratch: Path) -> dict[str, str]:
+    """SAM CLI hands its own credentials to the container: they are to be nobody's."""
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
+    passed |= {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
+    lambdas = environment_of(folder, scratch)
+    credentials = {
+        name: lambdas[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+    }
+    nothing = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    return {**passed, **credentials, **nothing, "SAM_CLI_TELEMETRY": "0"}
