@@ -5,18 +5,30 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # Two workers: more would only wait for the same servers.
 WORKERS ?= 2
-# What the demo shows: postgresql, mysql, mariadb.
+# What the demo shows: postgresql, mysql, mariadb, twitter (a fake X).
 ENGINE ?= postgresql
+# What functions are built for, and deployed to. host, in a build: this machine, this Python.
+ARCHITECTURE ?= arm64
+PYTHON_VERSION ?= 3.13
+# 0: leave boto3 to Lambda's runtime.
+BUNDLE_BOTO3 ?= 1
+BUILD_FOR = --architecture $(ARCHITECTURE) --python-version $(PYTHON_VERSION) $(if $(filter 0,$(BUNDLE_BOTO3)),--no-boto3)
+STACK ?= rotators
+SAM ?= $(VENV)/.sam/bin/sam
+# Whoever develops has what a build needs already.
+PACKAGER = $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.package)
+FUNCTIONS := $(addsuffix Function,PostgreSQL MySQL MariaDB SQLServer Oracle Redshift DocumentDB Twitter)
 export UV_LINK_MODE ?= copy
+export ARCHITECTURE PYTHON_VERSION BUNDLE_BOTO3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test servers check lint format type coverage mutants invoke engines lock clean
+.PHONY: help demo test servers check lint format type coverage mutants invoke cold-start engines build package sizes deploy lock clean
 
 help:  ## print this
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
-# make demo ENGINE=mysql; or mariadb
-demo: $(VENV)/.demo  ## rotate a real database user before your eyes: no AWS account, no Docker
+# make demo ENGINE=mysql; or mariadb, twitter
+demo: $(VENV)/.demo  ## rotate a real database user, or tokens of a fake X, before your eyes: no AWS account, no Docker
 	@$(if $(filter mysql mariadb,$(ENGINE)),tests/get-servers.sh "" $(ENGINE) || true)
 	@$(BIN)/rotators demo --engine $(ENGINE)
 
@@ -30,10 +42,11 @@ test: $(VENV)/.dev  ## run every test; servers are started as needed, missing on
 
 check: lint type test coverage  ## all that has to hold before a change lands
 
-lint: $(VENV)/.dev  ## style, formatting, and which module may import which
+lint: $(VENV)/.dev $(VENV)/.sam  ## style, formatting, which module may import which, and the template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tests/deploy/linting.py
 
 format: $(VENV)/.dev  ## mend what lint can mend by itself
 	$(BIN)/ruff check --fix .
@@ -52,11 +65,38 @@ mutants: $(VENV)/.dev  ## break the rules one by one: a test has to notice each
 	$(BIN)/python tests/mutants.py
 
 # make invoke EVENT=events/rotation.json SECRET=secret.json
-invoke: $(VENV)/.demo  ## deliver one event to the function, here
-	$(BIN)/rotators invoke $(EVENT) $(if $(SECRET),--secret $(SECRET))
+# make invoke FUNCTION=PostgreSQLFunction EVENT=events/create_secret.json: to what was built
+invoke: $(VENV)/$(if $(FUNCTION),.dev,.demo)  ## deliver one event to the function, here
+	$(BIN)/rotators $(if $(FUNCTION),function $(FUNCTION) $(EVENT) $(if $(STRATEGY),--strategy $(STRATEGY)),invoke $(EVENT) $(if $(SECRET),--secret $(SECRET)))
+
+cold-start: $(VENV)/.dev  ## how long each function takes to import and to serve its first step
+	@$(BIN)/python -m tests.deploy.cold_start
 
 engines: $(VENV)/.demo  ## what can be rotated, and whether its driver is installed
 	@$(BIN)/rotators engines
+
+# make build-MySQLFunction ARCHITECTURE=x86_64 PYTHON_VERSION=3.14 BUNDLE_BOTO3=0: one, for that
+build: $(addprefix build-,$(FUNCTIONS))  ## put together what each function consists of, into build/
+
+# sam build calls this, and says where the result has to be.
+build-%Function: $(PACKAGER)
+	@$(BIN)/rotators build $*Function $(BUILD_FOR) $(if $(ARTIFACTS_DIR),--into '$(ARTIFACTS_DIR)')
+
+package: $(addprefix package-,$(FUNCTIONS))  ## the same, and the zips
+
+package-%Function: $(PACKAGER)
+	@$(BIN)/rotators build $*Function $(BUILD_FOR) --zip
+
+sizes: $(PACKAGER)  ## how large each function is
+	@$(BIN)/rotators build --sizes $(BUILD_FOR)
+
+# make deploy STACK=rotation PARAMETERS='MySQL=true VpcSubnetIds=subnet-1,subnet-2' SAM_DEPLOY=--guided
+# SAM hands template parameters to no build, so both get the same values here.
+deploy: $(PACKAGER) $(VENV)/.sam  ## sam build, then sam deploy, for one ARCHITECTURE and PYTHON_VERSION
+	@$(if $(filter host,$(ARCHITECTURE) $(PYTHON_VERSION)),$(error host is for tests: name what Lambda has))
+	$(SAM) build
+	$(SAM) deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM \
+	    --parameter-overrides Architecture=$(ARCHITECTURE) Runtime=python$(PYTHON_VERSION) $(PARAMETERS) $(SAM_DEPLOY)
 
 lock: $(VENV)/.dev  ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
@@ -64,6 +104,13 @@ lock: $(VENV)/.dev  ## resolve the dependencies anew
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
+
+# In an environment of its own: SAM CLI's pins would take boto3 and others back.
+$(VENV)/.sam: $(VENV)/.uv tests/deploy/sam.lock
+	@echo "Setting up SAM CLI …"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $@
+	@$(BIN)/uv pip install --quiet --python $@/bin/python --require-hashes -r tests/deploy/sam.lock
+	@touch $@
 
 # One environment; the demo's part of it is there sooner. Everything comes at the locked version,
 # checked against its locked hash.
