@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -10,6 +9,7 @@ from typing import TextIO
 import click
 
 from rotators.cli.build_function import FUNCTIONS
+from rotators.cli.event_file import read_event
 from rotators.cli.interruption import stopping_on_sigterm
 from rotators.settings import StrategyName
 
@@ -93,7 +93,7 @@ def function(
     verbose: bool,
 ) -> None:
     """Its help is above, because it is longer than the function."""
-    given = _read(event)
+    given = read_event(event)
     # All of it loads boto3, a driver and the testing kit.
     try:
         from rotators.cli.function_run import Run
@@ -106,14 +106,6 @@ def function(
         sys.stderr.write(run.log)
     report.show(as_json=as_json)
     raise SystemExit(report.code)
-
-
-def _read(event: TextIO) -> object:
-    try:
-        read: object = json.load(event)
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"{event.name} is not JSON ({type(error).__name__}).") from None
-    return read
 
 
 def _environment(variables: tuple[str, ...]) -> dict[str, str]:

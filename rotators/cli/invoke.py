@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from rotators.cli import output
+from rotators.cli.event_file import read_event
 from rotators.cli.files import SecretFiles
 from rotators.cli.invocation import Invocation
 
@@ -100,7 +100,7 @@ def invoke(
         raise click.UsageError("--secret and --secret-id exclude each other.")
     if not secret and (save or test_only or admin_secret):
         raise click.UsageError("--admin-secret, --save and --test-only need --secret.")
-    given = _read(event)
+    given = read_event(event)
     if secret_id and isinstance(given, Mapping):
         given = {**given, "SecretId": secret_id}
     log = sys.stderr if verbose else io.StringIO()
@@ -111,11 +111,3 @@ def invoke(
         report = invocation.in_account()
     report.show(as_json=as_json)
     raise SystemExit(report.code)
-
-
-def _read(event: TextIO) -> object:
-    try:
-        read: object = json.load(event)
-    except (ValueError, RecursionError) as error:
-        raise click.UsageError(f"{event.name} is not JSON ({type(error).__name__}).") from None
-    return read

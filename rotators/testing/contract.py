@@ -76,23 +76,6 @@ class EngineContract(PasswordContract):
             at += 1
         assert at > 2 * self.calls
 
-    def test_a_repeated_step_changes_nothing(self, bench: Bench) -> None:
-        arn, old = bench.secret()
-        token = bench.driver.start(arn)
-        for step in Step:
-            bench.driver.replay(arn, token, step.value, deliveries=3)
-        self._assert_rotated(bench, arn, old, token, "replayed")
-
-    def test_a_late_step_of_a_finished_rotation_changes_nothing(self, bench: Bench) -> None:
-        arn, _ = bench.secret()
-        token = bench.driver.rotate(arn)
-        finished, labels = bench.current(arn), bench.simulator.labels(arn)
-        for step in Step:
-            bench.driver.step(arn, token, step.value)
-        assert bench.current(arn) == finished
-        assert bench.simulator.labels(arn) == labels
-        assert bench.target.logs_in(finished)
-
     @pytest.mark.parametrize("step", list(Step))
     def test_two_deliveries_at_once_both_end_well(self, bench: Bench, step: Step) -> None:
         for _ in range(3):
@@ -118,21 +101,6 @@ class EngineContract(PasswordContract):
         bench.driver.step(arn, token, Step.FINISH)
         self._assert_rotated(bench, arn, old, token, "overtaken")
 
-    @pytest.mark.parametrize("step", list(Step))
-    def test_a_superseded_rotation_is_rejected(self, bench: Bench, step: Step) -> None:
-        arn, _ = bench.secret()
-        stale = bench.driver.start(arn)
-        for each in Step:
-            if each is step:
-                break
-            bench.driver.step(arn, stale, each.value)
-        bench.driver.put_by_hand(arn, bench.labelled(arn).get("AWSPENDING", bench.current(arn)))
-        before = bench.simulator.labels(arn)
-        with pytest.raises(RotationRejected, match="not being rotated in"):
-            bench.driver.step(arn, stale, step.value)
-        assert bench.simulator.labels(arn) == before
-        assert bench.lawful(arn)
-
     def test_a_cancelled_rotation_is_rejected(self, bench: Bench) -> None:
         arn, old = bench.secret()
         token = bench.driver.start(arn)
@@ -142,49 +110,12 @@ class EngineContract(PasswordContract):
             bench.driver.step(arn, token, Step.SET)
         assert bench.target.logs_in(old)
 
-    def test_an_unknown_version_is_rejected(self, bench: Bench) -> None:
-        arn, old = bench.secret()
-        bench.driver.start(arn)
-        for step in Step:
-            with pytest.raises(RotationRejected, match="not being rotated in"):
-                bench.driver.step(arn, str(uuid.uuid4()), step.value)
-        assert bench.target.logs_in(old)
-
-    def test_a_version_without_a_value_is_never_promoted(self, bench: Bench) -> None:
-        arn, old = bench.secret()
-        token = bench.driver.start(arn)
-        with pytest.raises(RotationRejected, match="has no value"):
-            bench.driver.step(arn, token, Step.FINISH)
-        assert bench.current(arn) == old
-
-    def test_stale_reads_are_waited_for(self, bench: Bench) -> None:
-        arn, old = bench.secret()
-        token = bench.driver.start(arn)
-        bench.driver.step(arn, token, Step.CREATE)
-        for step in (Step.SET, Step.TEST, Step.FINISH):
-            bench.simulator.delay_reads(2)
-            bench.driver.step(arn, token, step.value)
-        self._assert_rotated(bench, arn, old, token, "stale reads")
-
-    @pytest.mark.parametrize("value", ["copy", "missing"])
-    def test_an_attach_that_only_tests_changes_nothing(self, bench: Bench, value: str) -> None:
-        arn, old = bench.secret()
-        labels = bench.simulator.labels(arn)
-        bench.driver.test_only(arn, "copy" if value == "copy" else "missing")
-        assert bench.simulator.labels(arn) == labels
-        assert bench.target.logs_in(old)
-
     def test_a_wrong_password_fails_the_test(self, bench: Bench) -> None:
         arn, _ = bench.secret()
         token = bench.driver.start(arn)
         bench.driver.step(arn, token, Step.CREATE)
         with pytest.raises(LoginRefused):
             bench.driver.step(arn, token, Step.TEST)
-
-    def test_rotation_tokens_are_passed_on(self, bench: Bench) -> None:
-        bench.simulator.rotation_token_required = True
-        arn, old = bench.secret()
-        self._assert_rotated(bench, arn, old, bench.driver.rotate(arn), "with RotationToken")
 
     def test_a_lost_answer_is_no_failure_for_ever(self, bench: Bench) -> None:
         for operation in ("PutSecretValue", "UpdateSecretVersionStage"):

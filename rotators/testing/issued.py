@@ -13,7 +13,6 @@ reads, test-only attaches, answers of Secrets Manager that are lost.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,11 +21,11 @@ import pytest
 from rotators.errors import ReauthorizationRequired, RotationError, ValueNotReadable
 from rotators.exchange import TAG
 from rotators.request import Step
-from rotators.testing.bench import Bench, Target
 from rotators.testing.crashes import Crash, CrashPoints
+from rotators.testing.rotations import RotationContract
 
 if TYPE_CHECKING:
-    from rotators.rotator import Rotator
+    from rotators.testing.bench import Bench
 
 End = Literal["rotated", "reauthorization required"]
 
@@ -34,28 +33,17 @@ End = Literal["rotated", "reauthorization required"]
 _INVOCATION = timedelta(seconds=60)
 
 
-class IssuedContract:
+class IssuedContract(RotationContract):
     """Subclass it as TestX; name ``rotator``, and give the fixture ``target``.
 
     ``target.logs_in`` says whether the provider takes a value now.
     """
 
-    rotator: ClassVar[type[Rotator]]
     # Secrets Manager calls of one rotation, and requests to the provider.
     calls: ClassVar[int] = 13
     requests: ClassVar[int] = 2
     # Whether a crash may end in ReauthorizationRequired: asking uses AWSCURRENT's value up.
     spends: ClassVar[bool] = False
-
-    @pytest.fixture
-    def target(self) -> Target:
-        """The provider. To be overridden."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def bench(self, target: Target) -> Iterator[Bench]:
-        with Bench(self.rotator, target) as bench:
-            yield bench
 
     def test_a_rotation_replaces_what_is_issued_and_nothing_else(self, bench: Bench) -> None:
         arn, old = bench.secret(note="kept", nothing=None)
@@ -129,23 +117,6 @@ class IssuedContract:
             assert (bench.simulator.labels(arn), bench.current(arn)) == before
             assert not {"before post", "before get_from"} & set(bench.points.seen)
 
-    def test_a_repeated_step_changes_nothing(self, bench: Bench) -> None:
-        arn, old = bench.secret()
-        token = bench.driver.start(arn)
-        for step in Step:
-            bench.driver.replay(arn, token, step.value, deliveries=3)
-        self._assert_rotated(bench, arn, old, token)
-
-    def test_a_late_step_of_a_finished_rotation_changes_nothing(self, bench: Bench) -> None:
-        arn, _ = bench.secret()
-        token = bench.driver.rotate(arn)
-        finished, labels = bench.current(arn), bench.simulator.labels(arn)
-        for step in Step:
-            bench.driver.step(arn, token, step.value)
-        assert bench.current(arn) == finished
-        assert bench.simulator.labels(arn) == labels
-        assert bench.target.logs_in(finished)
-
     @pytest.mark.parametrize("step", list(Step))
     def test_two_deliveries_at_once(self, bench: Bench, step: Step) -> None:
         for _ in range(3):
@@ -160,29 +131,6 @@ class IssuedContract:
                     bench.sleep = time.sleep
                 assert bench.driver.parallel(arn, token, each.value) == [None, None]
             self._assert_rotated(bench, arn, old, token)
-
-    def test_stale_reads_are_waited_for(self, bench: Bench) -> None:
-        arn, old = bench.secret()
-        token = bench.driver.start(arn)
-        bench.driver.step(arn, token, Step.CREATE)
-        for step in (Step.SET, Step.TEST, Step.FINISH):
-            bench.simulator.delay_reads(2)
-            bench.driver.step(arn, token, step.value)
-        self._assert_rotated(bench, arn, old, token)
-
-    @pytest.mark.parametrize("value", ["copy", "missing"])
-    def test_an_attach_that_only_tests_changes_nothing(self, bench: Bench, value: str) -> None:
-        arn, old = bench.secret()
-        labels = bench.simulator.labels(arn)
-        bench.driver.test_only(arn, "copy" if value == "copy" else "missing")
-        assert bench.simulator.labels(arn) == labels
-        assert bench.current(arn) == old
-        assert bench.target.logs_in(old)
-
-    def test_rotation_tokens_are_passed_on(self, bench: Bench) -> None:
-        bench.simulator.rotation_token_required = True
-        arn, old = bench.secret()
-        self._assert_rotated(bench, arn, old, bench.driver.rotate(arn))
 
     @pytest.mark.parametrize(
         "operation", ["TagResource", "PutSecretValue", "UntagResource", "UpdateSecretVersionStage"]

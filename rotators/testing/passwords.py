@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -10,31 +9,20 @@ import pytest
 
 from rotators.request import Step
 from rotators.settings import StrategyName
-from rotators.testing.bench import Bench, Target
 from rotators.testing.crashes import CrashPoints
+from rotators.testing.rotations import RotationContract
 
 if TYPE_CHECKING:
-    from rotators.rotator import Rotator
+    from rotators.testing.bench import Bench
 
 _ROTATIONS = 3
 
 
-class PasswordContract:
+class PasswordContract(RotationContract):
     """A part of EngineContract."""
 
-    rotator: ClassVar[type[Rotator]]
     # Whether AWSCURRENT's value logs in at every instant, and still does as AWSPREVIOUS.
     zero_downtime: ClassVar[bool] = False
-
-    @pytest.fixture
-    def target(self) -> Target:
-        """The server. To be overridden."""
-        raise NotImplementedError
-
-    @pytest.fixture
-    def bench(self, target: Target) -> Iterator[Bench]:
-        with Bench(self.rotator, target) as bench:
-            yield bench
 
     def test_rotations_follow_each_other(self, bench: Bench) -> None:
         arn, _ = bench.secret()

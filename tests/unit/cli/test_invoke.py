@@ -519,7 +519,7 @@ class TestInAnAccount:
         monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
         result = invoke(str(EVENTS / "rotation.json"))
         assert result.exit_code == 2
-        assert "AWS_REGION" in result.stderr
+        assert "Set AWS_DEFAULT_REGION" in result.stderr
 
 
 def _only_pending(write: Write) -> Write:
