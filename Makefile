@@ -15,6 +15,8 @@ BUNDLE_BOTO3 ?= 1
 BUILD_FOR = --architecture $(ARCHITECTURE) --python-version $(PYTHON_VERSION) $(if $(filter 0,$(BUNDLE_BOTO3)),--no-boto3)
 STACK ?= rotators
 SAM ?= $(VENV)/.sam/bin/sam
+# Only ours is set up.
+OUR_SAM = $(if $(filter $(VENV)/%,$(SAM)),$(VENV)/.sam)
 # Whoever develops has what a build needs already.
 PACKAGER = $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.package)
 FUNCTIONS := $(addsuffix Function,PostgreSQL MySQL MariaDB SQLServer Oracle Redshift DocumentDB Twitter)
@@ -42,7 +44,7 @@ test: $(VENV)/.dev  ## run every test; servers are started as needed, missing on
 
 check: lint type test coverage  ## all that has to hold before a change lands
 
-lint: $(VENV)/.dev $(VENV)/.sam  ## style, formatting, which module may import which, and the template
+lint: $(VENV)/.dev $(OUR_SAM)  ## style, formatting, which module may import which, and the template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
@@ -92,8 +94,9 @@ sizes: $(PACKAGER)  ## how large each function is
 
 # make deploy STACK=rotation PARAMETERS='MySQL=true VpcSubnetIds=subnet-1,subnet-2' SAM_DEPLOY=--guided
 # SAM hands template parameters to no build, so both get the same values here.
-deploy: $(PACKAGER) $(VENV)/.sam  ## sam build, then sam deploy, for one ARCHITECTURE and PYTHON_VERSION
-	@$(if $(filter host,$(ARCHITECTURE) $(PYTHON_VERSION)),$(error host is for tests: name what Lambda has))
+deploy: $(PACKAGER) $(OUR_SAM)  ## sam build, then sam deploy, for one ARCHITECTURE and PYTHON_VERSION
+	@$(if $(filter-out arm64 x86_64 3.13 3.14,$(ARCHITECTURE) $(PYTHON_VERSION)),$(error template.yaml \
+	    has arm64 and x86_64, Python 3.13 and 3.14: not $(ARCHITECTURE), $(PYTHON_VERSION)))
 	$(SAM) build
 	$(SAM) deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM \
 	    --parameter-overrides Architecture=$(ARCHITECTURE) Runtime=python$(PYTHON_VERSION) $(PARAMETERS) $(SAM_DEPLOY)

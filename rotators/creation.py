@@ -23,6 +23,7 @@ class Creation(Call):
     """The step that stages AWSPENDING."""
 
     def create(self) -> str:
+        looked = self.deadline.clock()
         if not self._admitted():
             return NOTHING_TO_DO
         exchange = Exchange(
@@ -30,6 +31,7 @@ class Creation(Call):
             self.metadata,
             self.deadline,
             self.say,
+            looked=looked,
             clock=self.dispatcher.clock,
             sleep=self.dispatcher.sleep,
         )

@@ -7,7 +7,8 @@ id of the version that is AWSCURRENT, whose credential the exchange uses up, tel
 mark of an earlier rotation, and from what a person stored since.
 
 Of invocations at once, one asks: each leaves its own mark in the place of the other's, waits, and
-goes on only if it is still there (Fischer's mutual exclusion).
+goes on only if it is still there (Fischer's mutual exclusion). That holds if no mark comes later
+after its writer's look at the tags than the others wait: who is slower looks again, or gives way.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _CLOCKS_SECONDS = 5
 # Lambda's longest invocation: who tags the secret cannot keep it from being rotated.
 _LONGEST_SECONDS = 900 + _CLOCKS_SECONDS
 
-# Longer than it takes from reading the tags to writing one.
+# What a mark may come later than the look at the tags before it.
 SETTLE_SECONDS = 1.0
 
 AUTHORISE = (
@@ -94,6 +95,7 @@ class Exchange:
         deadline: Deadline,
         say: Say,
         *,
+        looked: float,
         clock: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
@@ -102,6 +104,8 @@ class Exchange:
         self._source = secret.holder(CURRENT) or ""
         self._deadline = deadline
         self._say = say
+        # When ``secret`` was asked for, on the deadline's clock.
+        self._looked = looked
         self._clock = clock
         self._sleep = sleep
         self._by = uuid.uuid4().hex[:8]
@@ -128,6 +132,9 @@ class Exchange:
         """
         self._spends, self._proof = spends, proof
         if spends:
+            if self._since_the_look() > SETTLE_SECONDS / 2:
+                self._looked = self._deadline.clock()
+                self._standing = self._mark_of(self._versions.describe(self._arn))
             if self._standing and 0 < self._standing.until - self._clock() <= _LONGEST_SECONDS:
                 raise _under_way()
             if self.tries >= TRIES:
@@ -136,6 +143,10 @@ class Exchange:
         until = math.ceil(self._clock() + left + _CLOCKS_SECONDS)
         self._leave(self._mark(self._next, until))
         if spends:
+            if self._since_the_look() > SETTLE_SECONDS:
+                # Another may have seen his own mark, before this one took its place.
+                self._standing = self._mark(self._next, until)
+                raise _under_way()
             self._sleep(SETTLE_SECONDS)
             mark = self._mark_of(self._versions.describe(self._arn))
             if mark is None or mark.by != self._by:
@@ -164,6 +175,9 @@ class Exchange:
     def end(self) -> None:
         """Takes the mark away: the value is stored. Never raises."""
         self._settle(None)
+
+    def _since_the_look(self) -> float:
+        return self._deadline.clock() - self._looked
 
     def _mark_of(self, secret: SecretMetadata) -> Mark | None:
         mark = Mark.read(secret.tags.get(TAG))

@@ -33,7 +33,7 @@ FUNCTIONS = (
 
 _PACKAGE = Path(rotators.__file__).parent
 # The rotators of other engines stay: an error says which engine can what another cannot.
-_LEFT_OUT = shutil.ignore_patterns("__pycache__", "cli", "testing", "__main__.py")
+_LEFT_OUT = frozenset({"__pycache__", "cli", "testing", "__main__.py"})
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,22 @@ def build_function(recipe: Recipe, into: Path) -> None:
             boto3=recipe.boto3,
         )
         copy_needed(installed, made)
-        package = shutil.copytree(_PACKAGE, made / _PACKAGE.name, ignore=_LEFT_OUT)
+        package = shutil.copytree(_PACKAGE, made / _PACKAGE.name, ignore=_left_out)
         (package / FILE.name).write_text(target.text(), encoding="utf-8")
         (package / BUNDLE.name).write_text(bundle(recipe.ca_bundle), encoding="utf-8")
         settle(made)
         if into.exists():
             shutil.rmtree(into)
         made.replace(into)
+
+
+def _left_out(folder: str, names: list[str]) -> set[str]:
+    """Source goes in, and nothing that merely lies there: a secret.json, a .env."""
+    return {name for name in names if name in _LEFT_OUT or not _source(Path(folder, name))}
+
+
+def _source(path: Path) -> bool:
+    return path.is_dir() or path.suffix == ".py" or path.name == "py.typed"
 
 
 def _checkout() -> Path:

@@ -51,7 +51,8 @@ def install(
             "--excludes": excluded,
         }
         given = [str(part) for option in options.items() for part in option]
-        _run([_uv(), "pip", "install", "--quiet", "--color=never", *given])
+        # Said, for a uv.toml may say no; it stays in force, as it may name the package index.
+        _run([_uv(), "pip", "install", "--quiet", "--color=never", "--verify-hashes", *given])
     _hold_against(lock.read_text(encoding="utf-8"), into)
 
 

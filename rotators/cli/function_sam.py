@@ -85,18 +85,24 @@ class SamLocal:
 
     def invoke(self, event: object) -> object:
         """The handler's result. Raises FunctionError, and ClickException for SAM CLI's own."""
-        ended = subprocess.run(  # noqa: S603 no shell; SAM CLI was looked up
-            [
-                self._sam, "local", "invoke", self._name, "--template", self._template,
-                "--event", "-", "--docker-network", "host",
-            ],
-            input=json.dumps(event),
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=self._timeout + _FETCH_SECONDS,
-            check=False,
-        )  # fmt: skip
+        seconds = self._timeout + _FETCH_SECONDS
+        try:
+            ended = subprocess.run(  # noqa: S603 no shell; SAM CLI was looked up
+                [
+                    self._sam, "local", "invoke", self._name, "--template", self._template,
+                    "--event", "-", "--docker-network", "host",
+                ],
+                input=json.dumps(event),
+                env=self._environment,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )  # fmt: skip
+        except subprocess.TimeoutExpired:
+            raise click.ClickException(
+                f"sam local invoke did not end within {seconds} seconds."
+            ) from None
         self._log += ended.stderr
         lines = ended.stdout.strip().splitlines()
         if ended.returncode or not lines:
@@ -110,7 +116,10 @@ class SamLocal:
 
 def _result(line: str) -> object:
     """What the handler returned: SAM CLI ends with 0 after an error of the handler's, too."""
-    told: Any = json.loads(line)
+    try:
+        told: Any = json.loads(line)
+    except ValueError:
+        raise click.ClickException("sam local invoke answered what is not JSON.") from None
     if isinstance(told, dict) and "errorType" in told:
         raise FunctionError.from_payload(line.encode())
     return told

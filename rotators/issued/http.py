@@ -12,16 +12,22 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from rotators import tls
-from rotators.errors import AnswerLost, MisconfiguredSecret, ServerUnreachable, UntrustedServer
+from rotators.errors import (
+    AnswerLost,
+    DeadlineExceeded,
+    MisconfiguredSecret,
+    ServerUnreachable,
+    UntrustedServer,
+)
+from rotators.issued.answer import Answer
 from rotators.secret import Secret
 
 if TYPE_CHECKING:
@@ -31,39 +37,10 @@ if TYPE_CHECKING:
 # Of the invocation's time, what is left for storing an answer.
 STORE_SECONDS = 8.0
 _CONNECT_SECONDS = 5.0
+_LEAST_SECONDS = 1.0
 _MOST_BYTES = 256 * 1024
 _SENDABLE = re.compile(r"[\x21-\x7e]*")
 _FORM = "application/x-www-form-urlencoded;charset=UTF-8"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the provider said; ``fields`` is empty where it was no JSON object."""
-
-    status: int
-    fields: Mapping[str, Any] = field(repr=False)
-    # Before anything is cut short: the rest of a value would be known by nobody.
-    scrub: Callable[[str], str] = field(default=str, repr=False, compare=False)
-
-    def text(self, key: str) -> str:
-        """The text under ``key``. Raises AnswerLost: an answer without it says nothing."""
-        value = self.fields.get(key)
-        if isinstance(value, str) and value:
-            return value
-        raise AnswerLost(
-            f"the provider's answer (HTTP {self.status}) has no text {key!r}",
-            "Secrets Manager will call again. If it stays so, the provider has changed its API.",
-        )
-
-    @property
-    def said(self) -> str:
-        """The provider's words about a refusal, for an error: status, code and sentence."""
-        errors = self.fields.get("errors")
-        first = errors[0] if isinstance(errors, list) and errors else None
-        details = first if isinstance(first, Mapping) else self.fields
-        keys = "error", "code", "error_description", "message", "detail"
-        words = [self.scrub(str(details[key]))[:200] for key in keys if details.get(key)]
-        return ": ".join([f"HTTP {self.status}", *words]).rstrip(".")
 
 
 class Provider:
@@ -100,14 +77,17 @@ class Provider:
         *,
         basic: tuple[str, str] | None = None,
         authorization: str | None = None,
+        storing: bool = False,
     ) -> Answer:
         """POSTs a form; a text is sent as it is. NOT repeatable, unless the provider says so.
 
-        Raises ServerUnreachable, UntrustedServer: it was not sent. AnswerLost: it was.
+        With ``storing`` it is not sent unless there is time to store the answer, however long it
+        took to connect. Raises ServerUnreachable, UntrustedServer, DeadlineExceeded: it was not
+        sent. AnswerLost: it was.
         """
         body = form if isinstance(form, str) else urlencode(form)
         headers = {"Content-Type": _FORM, **self._authorization(basic, authorization)}
-        return self._send("POST", path, body, headers)
+        return self._send("POST", path, body, headers, storing=storing)
 
     def get_from(self, path: str, *, bearer: str) -> Answer:
         """GETs with a bearer token. Raises as ``post``."""
@@ -135,10 +115,22 @@ class Provider:
         self._redactor.hide([other, other.partition(" ")[2]])
         return {"Authorization": other}
 
-    def _send(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Answer:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        body: str | None,
+        headers: Mapping[str, str],
+        *,
+        storing: bool = False,
+    ) -> Answer:
         headers = {"Accept": "application/json", "User-Agent": "rotators", **headers}
         target = self._target(path)
-        with closing(self._connected(method)) as connection, self._ending(connection, path):
+        _require_ascii(path, body or "", *headers.values())
+        with (
+            closing(self._connected(method)) as connection,
+            self._ending(connection, path, storing=storing),
+        ):
             connection.request(method, target, body, dict(headers))
             response = connection.getresponse()
             content = response.read(_MOST_BYTES)
@@ -168,10 +160,17 @@ class Provider:
         return connection
 
     @contextmanager
-    def _ending(self, connection: HTTPConnection, path: str) -> Iterator[None]:
+    def _ending(self, connection: HTTPConnection, path: str, *, storing: bool) -> Iterator[None]:
         """Ends the exchange in time, however slowly the answer drips."""
         path = _bare(path)
-        seconds = max(1.0, self._deadline.remaining(path) - STORE_SECONDS)
+        seconds = self._deadline.remaining(path) - STORE_SECONDS
+        if storing and seconds < _LEAST_SECONDS:
+            raise DeadlineExceeded(
+                f"after connecting to {self._url.hostname} too little of the function's time was"
+                f" left for {path} and for storing its answer: nothing was sent",
+                "Give the function a time-out of 60 s or more.",
+            )
+        seconds = max(_LEAST_SECONDS, seconds)
         connection.sock.settimeout(seconds)
         # Not the TLS socket's own: it waits for the other side.
         end = threading.Timer(seconds, _hang_up, [connection.sock])
@@ -208,6 +207,15 @@ def _split(base_url: str) -> SplitResult | None:
     except ValueError:
         return None
     return url if _SENDABLE.fullmatch(base_url) else None
+
+
+def _require_ascii(path: str, *texts: str) -> None:
+    if all(text.isascii() and text.isprintable() for text in texts):
+        return
+    raise MisconfiguredSecret(
+        f"a token or key for {_bare(path)} has a line break, or a character that no token has",
+        "Store it without; nothing was sent.",
+    )
 
 
 def _bare(path: str) -> str:

@@ -31,7 +31,7 @@ class IssuedSecretRotator(Rotator):
     """A rotator of values that a provider makes: ``issued``, ``obtain``, ``verify`` say how.
 
     The provider says a new value once, so it is obtained in createSecret, where it can be stored,
-    and only after all that can fail was tried: first ``compare``, then a mark on the secret
+    and only after what can be tried was tried: first ``compare``, then a mark on the secret
     (``rotators.exchange``), then ``obtain``. The dispatcher stores the answer, for as long as it
     takes, before anybody uses it. setSecret has nothing to set.
 

@@ -65,7 +65,8 @@ def _kind(value: Secret) -> type[Credential]:
     able = " and ".join(_KINDS)
     if name in _BY_HAND:
         raise MisconfiguredSecret(
-            f"the credential {name!r} cannot be rotated: {_BY_HAND[name]}",
+            # Not its name: the redactor takes it for a value of the secret.
+            f"the secret's 'credential' cannot be rotated: {_BY_HAND[name]}",
             f"Rotate it by hand. What can be rotated without a person: {able}.",
         )
     raise MisconfiguredSecret(

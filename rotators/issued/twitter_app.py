@@ -12,7 +12,8 @@ from rotators.driver import Driver
 from rotators.errors import LoginRefused, PermissionMissing, RotationError, ServiceUnavailable
 
 if TYPE_CHECKING:
-    from rotators.issued.http import Answer, Provider
+    from rotators.issued.answer import Answer
+    from rotators.issued.http import Provider
     from rotators.rotator import Rotation
     from rotators.secret import Secret
 

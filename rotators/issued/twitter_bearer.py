@@ -25,7 +25,7 @@ from rotators.errors import (
 from rotators.issued.twitter_app import OAUTH, Credential, refusal
 
 if TYPE_CHECKING:
-    from rotators.issued.http import Answer
+    from rotators.issued.answer import Answer
 
 # X answers 403 to a wrong key, a wrong token and too many requests alike.
 PAUSE_SECONDS = 2.0
@@ -75,7 +75,8 @@ class AppOnlyBearer(Credential):
         if not _same(self._live(), self.value.text("bearer_token")):
             raise LoginRefused(
                 "the bearer is not the one that X has for the app",
-                "Rotate: the app's bearer will be stored.",
+                "Rotate: the app's bearer will be stored. If AWSPENDING has this one, take its"
+                " label away first (update-secret-version-stage): no retry replaces it.",
             )
 
     def _proven(self, live: str) -> bool:

@@ -20,7 +20,7 @@ from rotators.exchange import AUTHORISE
 from rotators.issued.twitter_app import Credential, refusal
 
 if TYPE_CHECKING:
-    from rotators.issued.http import Answer
+    from rotators.issued.answer import Answer
 
 # X says the first of a spent or revoked token, the standard (RFC 6749, 5.2) the second.
 _SPENT = frozenset({"invalid_request", "invalid_grant"})
@@ -53,9 +53,10 @@ class UserPair(Credential):
         path = self.path("token_path", "/2/oauth2/token")
         began = datetime.now(UTC)
         if secret is None:
-            answer = self.provider.post(path, {**form, "client_id": client})
+            answer = self.provider.post(path, {**form, "client_id": client}, storing=True)
         else:
-            answer = self.provider.post(path, form, basic=(client, self.app.text("client_secret")))
+            basic = client, self.app.text("client_secret")
+            answer = self.provider.post(path, form, basic=basic, storing=True)
         if answer.status != HTTPStatus.OK:
             raise _refused(answer)
         return self._fields(answer, began)
@@ -132,9 +133,9 @@ def _ends(began: datetime, seconds: object) -> str | None:
 
 def _refused(answer: Answer) -> Exception:
     what = "the refresh of the user's tokens"
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
         return AnswerLost(
-            f"{what} failed in X, perhaps after it was done: {answer.said}",
+            f"{what} was done by X, but with another answer than the documented: {answer.said}",
             "Secrets Manager will call again.",
         )
     if answer.status == HTTPStatus.BAD_REQUEST and _spent(answer):
@@ -144,4 +145,5 @@ def _refused(answer: Answer) -> Exception:
         )
     if answer.status == HTTPStatus.BAD_REQUEST:
         return MisconfiguredSecret(f"{what} was refused by X: {answer.said}", _CLIENT)
+    # X may have acted before it failed. If so, it says at the next try that the token is spent.
     return refusal(what, answer, _CLIENT)

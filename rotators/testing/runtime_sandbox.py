@@ -54,9 +54,9 @@ class FunctionError(Exception):
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
-        """Of the document that the runtime client posts."""
+        """Of what the runtime client posts, or Lambda in its place, then without a trace."""
         told: dict[str, Any] = json.loads(payload)
-        return cls(told["errorType"], told["errorMessage"], told["stackTrace"])
+        return cls(told["errorType"], told["errorMessage"], told.get("stackTrace") or ())
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,8 +32,8 @@ _SECONDS = 120
 
 def sam() -> Path | None:
     """The sam to lint with, or None where there is none."""
-    chosen = Path(os.environ.get("SAM") or _BIN.parent / ".sam" / "bin" / "sam")
-    return chosen if chosen.exists() else None
+    chosen = shutil.which(os.environ.get("SAM") or _BIN.parent / ".sam" / "bin" / "sam")
+    return Path(chosen) if chosen else None
 
 
 def as_written(template: Path) -> str:

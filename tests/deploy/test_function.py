@@ -46,6 +46,9 @@ variables = {{
 Path({seen!r}).write_text(json.dumps({{**properties, "environ": dict(os.environ)}}))
 if variables.get("BROKEN"):
     sys.exit("Error: Running AWS SAM projects locally requires a container runtime.")
+if "SAID" in variables:
+    print(variables["SAID"])
+    sys.exit()
 with LambdaFunction(Path(code), handler=properties["Handler"], environment=variables) as function:
     try:
         print(json.dumps(function.invoke(json.load(sys.stdin))))
@@ -285,6 +288,27 @@ class TestDocker:
         assert result.exit_code == 1
         assert "sam local invoke failed" in result.stderr
         assert "requires a container runtime" in result.stderr
+
+    @pytest.mark.usefixtures("seen")
+    def test_an_error_of_the_runtimes_own_is_told(self, host: list[str]) -> None:
+        """As the runtime interface emulator tells of a process that died: without a trace."""
+        died = '{"errorType": "Runtime.ExitError", "errorMessage": "signal: killed"}'
+        result = call("create_secret.json", *host, "-e", f"SAID={died}")
+        assert result.exit_code == 1
+        assert "the runtime says Runtime.ExitError: signal: killed" in result.stderr
+
+    @pytest.mark.usefixtures("seen")
+    def test_an_answer_that_is_no_json_is_told(self, host: list[str]) -> None:
+        result = call("create_secret.json", *host, "-e", "SAID=Invoke Mode: buffered")
+        assert result.exit_code == 1
+        assert "answered what is not JSON" in result.stderr
+
+    @pytest.mark.usefixtures("seen")
+    def test_one_that_hangs_is_told(self, host: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("rotators.cli.function_sam._FETCH_SECONDS", -29.9)
+        result = call("create_secret.json", *host)
+        assert result.exit_code == 1
+        assert "sam local invoke did not end within" in result.stderr
 
     @pytest.mark.usefixtures("seen")
     def test_it_can_be_left_out(self, host: list[str]) -> None:

@@ -73,6 +73,17 @@ def test_what_sam_finds_is_said(installed: None, tmp_path: Path) -> None:
     assert as_written(path) in str(main([str(path)]))
 
 
+def test_a_sam_of_ones_own_is_found_on_the_path(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    own = tmp_path / "sam"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("SAM", "sam")
+    assert sam() == own
+
+
 def test_a_missing_sam_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SAM", str(tmp_path / "sam"))
     said, found = str(main([str(written(tmp_path, *PROPERTY))])).split("\n\n")

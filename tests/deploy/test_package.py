@@ -330,6 +330,17 @@ def test_a_wheel_with_another_hash_is_refused(
         install_twitter()
 
 
+def test_no_configuration_of_uvs_takes_the_hashes_from_it(
+    install_twitter: Callable[[], None], checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "uv.toml").write_text("[pip]\nverify-hashes = false\n")
+    monkeypatch.setenv("UV_CONFIG_FILE", str(checkout / "uv.toml"))
+    install_twitter()
+    changed(checkout, r"^(oauthlib==[^ ]+)" + HASHES, rf"\1 --hash=sha256:{'0' * 64}")
+    with pytest.raises(click.ClickException, match="Hash mismatch for `oauthlib"):
+        install_twitter()
+
+
 def test_what_the_lock_does_not_have_is_refused(
     install_twitter: Callable[[], None], checkout: Path
 ) -> None:

@@ -84,6 +84,31 @@ def test_make_builds_every_function() -> None:
         assert built == LOGICAL_IDS
 
 
+def dry(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What make would do, in an environment that is not there."""
+    return subprocess.run(  # noqa: S603 our own Makefile
+        ["make", "--dry-run", "VENV=nowhere", *arguments],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("target", ["deploy", "lint"])
+def test_a_sam_of_ones_own_needs_no_other(target: str) -> None:
+    assert "sam.lock" in dry(target).stdout
+    assert "sam.lock" not in dry(target, "SAM=sam").stdout
+
+
+@pytest.mark.parametrize("wrong", ["PYTHON_VERSION=3.12", "PYTHON_VERSION=host", "ARCHITECTURE=x"])
+def test_what_the_template_does_not_admit_is_refused_before_it_is_built(wrong: str) -> None:
+    ended = dry("deploy", wrong)
+    assert "sam build" not in ended.stdout
+    assert "template.yaml has arm64 and x86_64, Python 3.13 and 3.14" in ended.stderr
+
+
 def test_the_build_knows_every_function() -> None:
     assert list(build_function.FUNCTIONS) == LOGICAL_IDS
 
@@ -113,6 +138,21 @@ def test_the_parameters_are_documented() -> None:
         assert default.strip("`") == (str(declared[name]["Default"]) or "–"), name
     for name, engines in ENGINES.items():
         assert quoted(documented[name][1])[: len(engines)] == engines
+
+
+def test_the_readme_has_the_parameters_too() -> None:
+    table = rows(ROOT / "README.md", "## Deploy")
+    named = [name for row in table for name in quoted(row[0]) if not name.endswith("Function")]
+    assert sorted(named) == sorted(template()["Parameters"])
+
+
+def test_sizes_are_the_same_wherever_they_are_told() -> None:
+    readme, packaging = (
+        {row[0]: row[1:3] for row in rows(ROOT / path, heading) if row[0].endswith("Function`")}
+        for path, heading in (("README.md", "## Deploy"), ("docs/packaging.md", "## Sizes"))
+    )
+    assert readme == packaging
+    assert [name for row in readme for name in quoted(row)] == LOGICAL_IDS
 
 
 def test_the_permissions_are_documented() -> None:
@@ -156,10 +196,10 @@ def anchored(heading: str) -> str:
 
 def test_functions_that_documents_name_exist() -> None:
     """Spelled as in the template, whatever the document says of them."""
+    others = {"functionRoleArn", "FunctionRoleArn", "InvokeFunction", "LambdaFunction"}
     known = {
         f"{name}{suffix}" for name in FUNCTIONS for suffix in ("Function", "FunctionArn", "RoleArn")
     }
-    spelled = {name.lower(): name for name in known}
     for document in DOCUMENTS:
         for word in re.findall(r"\b\w+(?:Function|FunctionArn|RoleArn)\b", document.read_text()):
-            assert spelled.get(word.lower(), word) == word, f"{document.name}: {word}"
+            assert word in known | others, f"{document.name}: {word}"

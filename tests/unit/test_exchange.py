@@ -52,6 +52,7 @@ class World:
 
     tags: dict[str, str] = field(default_factory=dict)
     now: float = NOW
+    elapsed: float = 0.0
     calls: list[str] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     said: list[tuple[str, bool]] = field(default_factory=list)
@@ -86,8 +87,9 @@ class World:
         made = Exchange(
             cast("Versions", self),
             self.describe(ARN),
-            Deadline(left, clock=lambda: 0.0),
+            Deadline(left, clock=lambda: self.elapsed),
             self.say,
+            looked=self.elapsed,
             clock=lambda: self.now,
             sleep=self.sleep,
         )
@@ -372,6 +374,30 @@ def test_of_three_at_once_one_asks(world: World) -> None:
     begin(0)
     assert [one.begun for one in three] == [False, False, True]
     assert len(refused) == 2
+
+
+def test_who_was_slow_to_leave_a_mark_looks_again(world: World) -> None:
+    slow, winner = world.exchange(), world.exchange()
+    winner.begin(spends=True)
+    mark = world.mark()
+    world.elapsed = SETTLE_SECONDS  # it has read secrets meanwhile
+    with pytest.raises(ValueNotReadable):
+        slow.begin(spends=True)
+    assert (winner.begun, slow.begun) == (True, False)
+    assert world.mark() == mark
+
+
+def test_who_left_a_mark_too_late_gives_way(world: World) -> None:
+    slow, winner = world.exchange(), world.exchange()
+
+    def meanwhile() -> None:
+        winner.begin(spends=True)
+        world.elapsed = SETTLE_SECONDS + 0.1
+
+    world.before["tag"] = meanwhile
+    with pytest.raises(ValueNotReadable):
+        slow.begin(spends=True)
+    assert (winner.begun, slow.begun) == (True, False)
 
 
 def test_who_comes_while_one_asks_gives_way_without_a_mark(world: World) -> None:

@@ -7,7 +7,8 @@
 #   attach.sh attach SECRET FUNCTION_ARN     attaches the function, and tests; rotates nothing yet
 #   attach.sh rotate SECRET                  rotates now
 #
-# value.json is what README.md shows for the strategy. SCHEDULE and DURATION may be set.
+# value.json is what README.md shows for the strategy. attach replaces a schedule that there is, by
+# SCHEDULE and DURATION, or by a monthly one.
 
 set -euo pipefail
 

@@ -73,8 +73,9 @@ class DualPassword(Strategy):
         raise LoginRefused(
             f"AWSCURRENT does not log in, so the rotation is abandoned: {refused.found}",
             "Store the password that works as AWSCURRENT (put-secret-value), then rotate again. Or"
-            f" rotate once with ROTATION_STRATEGY={StrategyName.SINGLE_USER}, which searches older"
-            " versions for it.",
+            f" rotate once with ROTATION_STRATEGY={StrategyName.SINGLE_USER} (of a stack: its"
+            " Strategy, by which the role may list versions), which searches older versions for"
+            " it.",
         )
 
     def _performer(self, stack: ExitStack, rotation: Rotation, own: Session) -> Session:

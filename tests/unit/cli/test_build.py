@@ -184,6 +184,24 @@ def test_a_build_that_fails_leaves_the_one_before_it(
     assert list(tmp_path.iterdir()) == [tmp_path / "function"]
 
 
+def test_what_lies_beside_the_source_stays_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "rotators"
+    for name in ("a.py", "py.typed", "secret.json", ".env", "a.py.orig", "deeper/b.py", "cli/c.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).touch()
+    for name in build_function._NEEDED:
+        (tmp_path / name).touch()
+    monkeypatch.setattr(build_function, "_PACKAGE", package)
+    monkeypatch.setattr(build_function, "install", lambda folder, *_, **__: folder.mkdir())
+    made = tmp_path / "made"
+    build_function.build_function(RECIPE, made)
+    found = {path.relative_to(made).as_posix() for path in made.rglob("*") if path.is_file()}
+    written = {"rotators/target.json", "rotators/authorities.pem"}
+    assert found - written == {"rotators/a.py", "rotators/py.typed", "rotators/deeper/b.py"}
+
+
 def test_an_installation_without_the_lock_is_told_to_be_a_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

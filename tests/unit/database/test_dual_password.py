@@ -178,7 +178,8 @@ def test_a_lost_password_is_found_by_a_rotation_of_the_other_strategy(scene: Sce
     )
     assert error.cure == (
         "Store the password that works as AWSCURRENT (put-secret-value), then rotate again. Or"
-        " rotate once with ROTATION_STRATEGY=single-user, which searches older versions for it."
+        " rotate once with ROTATION_STRATEGY=single-user (of a stack: its Strategy, by which the"
+        " role may list versions), which searches older versions for it."
     )
     assert scene.server.refused_logins == 2
     give_up(scene.bench, scene.arn)

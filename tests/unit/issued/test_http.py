@@ -26,7 +26,8 @@ from rotators.errors import (
     UntrustedServer,
 )
 from rotators.issued import http
-from rotators.issued.http import STORE_SECONDS, Answer, Provider
+from rotators.issued.answer import Answer
+from rotators.issued.http import STORE_SECONDS, Provider
 from rotators.redaction import REDACTED, Redactor
 from rotators.testing.twitter import TwitterServer
 

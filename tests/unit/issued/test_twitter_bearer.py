@@ -154,10 +154,15 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     real = Provider._send
 
     def send(
-        provider: Provider, method: str, path: str, body: str | None, headers: Mapping[str, str]
+        provider: Provider,
+        method: str,
+        path: str,
+        body: str | None,
+        headers: Mapping[str, str],
+        **others: bool,
     ) -> Any:
         sent.append((path, body, headers))
-        return real(provider, method, path, body, headers)
+        return real(provider, method, path, body, headers, **others)
 
     monkeypatch.setattr(Provider, "_send", send)
     return sent

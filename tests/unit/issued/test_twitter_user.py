@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -12,8 +14,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from rotators.deadline import Deadline
 from rotators.errors import (
     AnswerLost,
+    DeadlineExceeded,
     LoginRefused,
     MisconfiguredSecret,
     PermissionMissing,
@@ -30,7 +34,10 @@ from rotators.testing.bench import Bench
 from tests.engines.twitter_target import SCOPE, UserTarget
 
 if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
     from rotators.testing.certificates import Certificates
+    from rotators.testing.simulator import Call
     from rotators.testing.twitter import App, TwitterServer
     from tests.unit.conftest import Output
 
@@ -144,10 +151,15 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     real = Provider._send
 
     def send(
-        provider: Provider, method: str, path: str, body: str | None, headers: Mapping[str, str]
+        provider: Provider,
+        method: str,
+        path: str,
+        body: str | None,
+        headers: Mapping[str, str],
+        **others: bool,
     ) -> Any:
         sent.append((path, body, headers))
-        return real(provider, method, path, body, headers)
+        return real(provider, method, path, body, headers, **others)
 
     monkeypatch.setattr(Provider, "_send", send)
     return sent
@@ -321,37 +333,44 @@ def test_where_x_cannot_be_reached_nothing_is_spent(scene: Scene) -> None:
     scene.rotated()
 
 
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_failing_x_is_asked_again_however_often_it_fails(scene: Scene, status: int) -> None:
+    """It did answer. Whether it had acted, it says at the next try."""
+    scene.x.fail_next(REFRESH, status, times=4)
+    for _ in range(4):
+        error = scene.fails(ServiceUnavailable)
+        assert f"HTTP {status}" in error.found
+        assert scene.mark is None
+    scene.rotated()
+    assert [status for path, status in scene.asked if path == REFRESH] == [*[status] * 4, 200]
+
+
+def test_a_failure_of_x_after_the_effect_is_told_at_the_next_try(scene: Scene) -> None:
+    def failing(_: object) -> None:
+        raise ValueError("after the effect")
+
+    scene.x.after(REFRESH, failing, times=1)
+    scene.fails(ServiceUnavailable)
+    for _ in range(3):
+        scene.fails(ReauthorizationRequired, retry=True)
+    assert len(scene.x.calls) == 2
+
+
 # ── answers that are lost ──
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_a_failure_of_x_that_had_no_effect_is_found_out(scene: Scene, status: int) -> None:
-    scene.x.fail_next(REFRESH, status)
-    error = scene.fails(AnswerLost)
-    assert f"perhaps after it was done: HTTP {status}" in error.found
-    assert scene.mark is not None
-    assert (scene.mark.tries, scene.mark.until) == (1, 0)
-    scene.rotated()
-    assert [status for path, status in scene.asked if path == REFRESH] == [status, 200]
-
-
-def _failing(_: object) -> None:
-    raise ValueError("after the effect")
-
-
-@pytest.mark.parametrize("lost", ["500 after the effect", "dropped", "no token", "a page"])
+@pytest.mark.parametrize("lost", ["dropped", "no token", "a page", "another status"])
 def test_an_answer_that_was_lost_after_its_effect_is_found_out_once(
     scene: Scene, lost: str
 ) -> None:
     if lost == "dropped":
         scene.x.drop_next_answer(REFRESH)
-    elif lost == "500 after the effect":
-        scene.x.after(REFRESH, _failing, times=1)
     else:
         # X has spent the token, and what it answers says nothing.
         grants = scene.x._service.grants
         grants.refresh(scene.app, scene.old["refresh_token"])
-        scene.x.fail_next(REFRESH, 200, "<html>" if lost == "a page" else {"token_type": "bearer"})
+        body = "<html>" if lost == "a page" else {"token_type": "bearer"}
+        scene.x.fail_next(REFRESH, 202 if lost == "another status" else 200, body)
     scene.fails(AnswerLost)
     scene.fails(ReauthorizationRequired)
     before = len(scene.x.calls)
@@ -363,7 +382,7 @@ def test_an_answer_that_was_lost_after_its_effect_is_found_out_once(
 
 
 def test_two_lost_answers_are_enough_and_the_tags_cure_helps(scene: Scene) -> None:
-    scene.x.fail_next(REFRESH, 503, times=9)
+    scene.x.fail_next(REFRESH, 200, {"token_type": "bearer"}, times=9)
     for _ in range(2):
         scene.fails(AnswerLost)
     error = scene.fails(ReauthorizationRequired)
@@ -530,6 +549,52 @@ def test_a_test_alone_of_a_token_that_should_be_good_fails(
     assert scene.asked == [(ME, 401)]
 
 
+def test_two_at_once_of_which_one_reads_slowly_ask_once(scene: Scene) -> None:
+    scene.bench.sleep = time.sleep
+    asked, read = threading.Event(), []
+
+    def dally(call: Call) -> None:
+        if call.secret_id == scene.bench.admin_arn:
+            read.append(call)
+            if len(read) == 2:
+                asked.wait(10)
+
+    def answer(_: object) -> None:
+        asked.set()
+        time.sleep(1.5)  # the answer is on its way
+
+    scene.bench.simulator.before("GetSecretValue", dally)
+    scene.x.after(REFRESH, answer)
+    scene.bench.driver.parallel(scene.arn, scene.token, Step.CREATE)
+    assert [path for path, _ in scene.asked] == [REFRESH]
+    assert scene.x.accepts(scene.pending["access_token"])
+
+
+def test_a_token_with_a_line_break_is_misconfigured_and_no_defect(scene: Scene) -> None:
+    with pytest.raises(MisconfiguredSecret, match="line break"):
+        scene.test_only(access_token="pasted\n")
+    assert scene.asked == []
+
+
+def test_a_slow_connection_leaves_time_to_store_or_spends_nothing(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected = Provider._connected
+
+    def slowly(self: Provider, method: str) -> HTTPConnection:
+        # Several addresses of which none answers but the last.
+        late = Deadline(self._deadline.at - 17, self._deadline.clock)
+        monkeypatch.setattr(self, "_deadline", late)
+        return connected(self, method)
+
+    monkeypatch.setattr(Provider, "_connected", slowly)
+    scene.bench.driver._seconds = 23.0
+    scene.fails(DeadlineExceeded)
+    assert scene.asked == []
+    assert scene.x.refreshes(scene.old["refresh_token"])
+    assert scene.mark is None
+
+
 # ── what cannot be rotated ──
 
 
@@ -546,7 +611,7 @@ def test_what_x_issues_to_people_alone_is_told_with_what_can_be_rotated(
 ) -> None:
     scene.store(credential=credential)
     error = scene.fails(MisconfiguredSecret)
-    assert "cannot be rotated: " in error.found
+    assert "'credential' cannot be rotated: " in error.found
     assert found in error.found
     assert "app-only-bearer and oauth2-user" in error.cure
     assert scene.asked == []
