@@ -57,8 +57,14 @@ def bundle(rds: Path | None) -> str:
 
 
 def roots(file: Path) -> list[Authority]:
-    """The self-signed authorities in a PEM file that have not expired."""
-    found = [_root(pem) for pem in _CERTIFICATE.findall(file.read_text(encoding="utf-8"))]
+    """The self-signed authorities in a PEM file that have not expired. Raises ClickException."""
+    try:
+        found = [_root(pem) for pem in _CERTIFICATE.findall(file.read_text(encoding="utf-8"))]
+    except (ssl.SSLError, UnicodeDecodeError) as error:
+        raise click.ClickException(
+            f"{file} is no PEM file of certificates ({type(error).__name__}): give RDS_CA_BUNDLE"
+            " as AWS publishes it, global-bundle.pem."
+        ) from None
     kept = [one for one in found if one is not None]
     if not kept:
         raise click.ClickException(f"{file} has no root certificate that is valid today.")

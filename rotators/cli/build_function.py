@@ -99,6 +99,8 @@ def _checkout() -> Path:
 
 
 def _refuse_to_replace_anything_else(into: Path) -> None:
+    if Path.cwd().is_relative_to(into.resolve()):
+        raise click.ClickException(f"{into} is where this runs: name another folder.")
     built = into / _PACKAGE.name / FILE.name
     if into.exists() and any(into.iterdir()) and not built.is_file():
         raise click.ClickException(f"{into} is not empty, and not a build: name another folder.")

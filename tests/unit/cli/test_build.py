@@ -158,7 +158,18 @@ def test_a_zip_says_nothing_of_where_when_and_by_whom_it_was_made(tmp_path: Path
 # What is in the way
 
 
+PEM_OF_NOTHING = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 RECIPE = Recipe(Target("OracleFunction", "3.13", "arm64"))
+
+
+def test_the_folder_that_one_stands_in_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    for folder in (Path(), Path(".."), tmp_path):
+        with pytest.raises(click.ClickException, match="is where this runs"):
+            build_function.build_function(RECIPE, folder)
 
 
 def test_a_folder_that_is_no_build_is_not_replaced(tmp_path: Path) -> None:
@@ -264,6 +275,14 @@ def test_only_roots_that_have_not_expired_are_taken(
     assert found.pem.strip() == root.cert_pem.bytes().decode().strip()
     monkeypatch.setenv("SOURCE_DATE_EPOCH", str(YEAR_3500))
     with pytest.raises(click.ClickException, match=r"all\.pem has no root certificate that is val"):
+        roots(file)
+
+
+@pytest.mark.parametrize("content", [b"\x30\x82\x03\xff", PEM_OF_NOTHING])
+def test_a_file_that_is_no_pem_is_told(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "roots.der"
+    file.write_bytes(content)
+    with pytest.raises(click.ClickException, match=r"roots\.der is no PEM file"):
         roots(file)
 
 
