@@ -539,7 +539,7 @@ def test_an_expiry_without_a_zone_is_utc(scene: Scene, log: Output) -> None:
         )
 
 
-@pytest.mark.parametrize("expires_at", [None, "", "soon", 7200, ["2020-01-01"], ago(hours=-1)])
+@pytest.mark.parametrize("expires_at", [None, "", "soon", 7200, ["2020-01-01"], "9999-01-01"])
 def test_a_test_alone_of_a_token_that_should_be_good_fails(
     scene: Scene, expires_at: object
 ) -> None:
