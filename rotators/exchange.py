@@ -14,8 +14,8 @@ after its writer's look at the tags than the others wait: who is slower looks ag
 from __future__ import annotations
 
 import math
+import os
 import re
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -108,7 +108,7 @@ class Exchange:
         self._looked = looked
         self._clock = clock
         self._sleep = sleep
-        self._by = uuid.uuid4().hex[:8]
+        self._by = os.urandom(4).hex()
         self._standing = self._mark_of(secret)
         self._proof = self._standing.proof if self._standing else ""
         self._spends = True

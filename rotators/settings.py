@@ -22,7 +22,8 @@ ROTATION_CA_BUNDLE          path of a PEM file: the authorities that a server's 
                             come from. Unset: the build's own (RDS's and the public ones), else
                             the machine's.
 ROTATION_ADMIN_RESET        whether the admin (masterarn) may set the password of a user that
-                            nothing else proves to be this secret's. Default false.
+                            nothing else proves to be this secret's, and what a provider issues
+                            to such an application be stored. Default false.
 ROTATION_PROVISIONED        whether both users of a pair are made by you: alternating-users then
                             sets passwords and nothing else. Default false.
 

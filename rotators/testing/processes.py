@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from rotators.testing._pids import children, stop_running
+from rotators.testing._ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -233,14 +233,6 @@ class LocalServer(ABC):
                 group=uid,
                 extra_groups=None if uid is None else [],
             )
-
-
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that is free now; another process may take it before the server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def hand_over(tree: Path) -> None:

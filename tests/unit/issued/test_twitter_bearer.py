@@ -25,7 +25,6 @@ from rotators.errors import (
 )
 from rotators.exchange import TAG
 from rotators.issued import twitter_bearer
-from rotators.issued.http import Provider
 from rotators.issued.twitter import TwitterOAuthRotator
 from rotators.request import Step
 from rotators.testing.bench import Bench
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from rotators.testing.certificates import Certificates
     from rotators.testing.twitter import App, TwitterServer
     from tests.unit.conftest import Output
+    from tests.unit.issued.conftest import Sent
 
 TOKEN, INVALIDATE = "/oauth2/token", "/oauth2/invalidate_token"
 # One way of a refusal in one place. A status of X, and what it comes to.
@@ -142,30 +142,6 @@ def scene(build: Build) -> Scene:
 def either(build: Build, request: pytest.FixtureRequest) -> Scene:
     """The keys are in the secret itself, then in another."""
     return build(apart=bool(request.param))
-
-
-Sent = list[tuple[str, str | None, Mapping[str, str]]]
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Path, body and headers of every request to X."""
-    sent: Sent = []
-    real = Provider._send
-
-    def send(
-        provider: Provider,
-        method: str,
-        path: str,
-        body: str | None,
-        headers: Mapping[str, str],
-        **others: bool,
-    ) -> Any:
-        sent.append((path, body, headers))
-        return real(provider, method, path, body, headers, **others)
-
-    monkeypatch.setattr(Provider, "_send", send)
-    return sent
 
 
 # ── as it should be ──

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from rotators.testing.simulator import Call
     from rotators.testing.twitter import App, TwitterServer
     from tests.unit.conftest import Output
+    from tests.unit.issued.conftest import Sent
 
 REFRESH, ME = "/2/oauth2/token", "/2/users/me"
 
@@ -139,30 +140,6 @@ def build(x: TwitterServer, certificates: Certificates) -> Iterator[Build]:
 def scene(build: Build) -> Scene:
     """A user of a confidential client."""
     return build()
-
-
-Sent = list[tuple[str, str | None, Mapping[str, str]]]
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """Path, body and headers of every request to X."""
-    sent: Sent = []
-    real = Provider._send
-
-    def send(
-        provider: Provider,
-        method: str,
-        path: str,
-        body: str | None,
-        headers: Mapping[str, str],
-        **others: bool,
-    ) -> Any:
-        sent.append((path, body, headers))
-        return real(provider, method, path, body, headers, **others)
-
-    monkeypatch.setattr(Provider, "_send", send)
-    return sent
 
 
 def ago(**span: float) -> str:

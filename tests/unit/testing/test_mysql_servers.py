@@ -15,6 +15,7 @@ import pymysql
 import pytest
 
 from rotators.testing import processes
+from rotators.testing._ports import free_port
 from rotators.testing.installations import ServerMissing
 from rotators.testing.processes import ServerError
 from tests.servers_mysql import (
@@ -175,7 +176,7 @@ def test_takes_another_port_when_one_was_taken(
     launcher: type[MySQLFamilyServer], root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        free, used = processes.free_port(), taken.getsockname()[1]
+        free, used = free_port(), taken.getsockname()[1]
         ports = iter([used, free])
         monkeypatch.setattr(processes, "free_port", lambda: next(ports))
         with launcher(root) as server, login(server):

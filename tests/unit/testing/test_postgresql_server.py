@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from rotators.testing import processes
+from rotators.testing._ports import free_port
 from rotators.testing.postgresql import PostgreSQLMissing, PostgreSQLServer
 from rotators.testing.processes import ServerError
 from tests.servers import VERSIONS, PostgreSQL, require_installation
@@ -116,7 +117,7 @@ def test_takes_another_port_when_one_was_taken(
     newest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        free, used = processes.free_port(), taken.getsockname()[1]
+        free, used = free_port(), taken.getsockname()[1]
         ports = iter([used, free])
         monkeypatch.setattr(processes, "free_port", lambda: next(ports))
         with PostgreSQLServer(newest) as server:
