@@ -79,11 +79,13 @@ def ask(function: LambdaFunction, *event: object) -> Any:
 
 def ended(pid: int, seconds: float = 10) -> bool:
     """Whether the process ends, or has ended, by then."""
+    process = Path(f"/proc/{pid}")
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
-            os.kill(pid, 0)
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0]
+            # Nobody can wait for a zombie whose other threads are still ending.
+            if state == "Z" and len(list((process / "task").iterdir())) == 1:
                 return True
         except (ProcessLookupError, FileNotFoundError):
             return True
