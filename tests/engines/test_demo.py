@@ -82,13 +82,11 @@ def require(engine: str) -> None:
 
 
 def test_every_claim_holds(server: tuple[str, DemoServer]) -> None:
-    began = time.monotonic()
     result = CliRunner().invoke(cli, ["demo", "--engine", server[0]])
     assert result.exit_code == 0, result.output
     assert "FAILED" not in result.stdout
     assert result.stdout.count("  ok ") == CLAIMS[server[0]]
     assert max(len(line) for line in result.stdout.splitlines()) <= 100
-    assert time.monotonic() - began < 15
 
 
 def test_json_is_one_document(server: tuple[str, DemoServer]) -> None:

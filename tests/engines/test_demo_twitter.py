@@ -31,13 +31,11 @@ def demo(*options: str) -> Result:
 
 
 def test_every_claim_holds() -> None:
-    began = time.monotonic()
     result = demo()
     assert result.exit_code == 0, result.output
     assert "FAILED" not in result.stdout
     assert result.stdout.count("  ok ") == CLAIMS
     assert max(len(line) for line in result.stdout.splitlines()) <= 100
-    assert time.monotonic() - began < 15
 
 
 def test_it_says_first_that_this_is_not_x() -> None:

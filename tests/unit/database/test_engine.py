@@ -92,9 +92,8 @@ def test_a_silent_server_is_cut_off_when_time_is_up(
     line: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, _ = line
-    deadline = Deadline(time.monotonic() + 0.1)
-    with cut_off(ours.fileno(), deadline, "an answer"):
-        began = time.monotonic()
+    began = time.monotonic()
+    with cut_off(ours.fileno(), Deadline(began + 0.1), "an answer"):
         assert ours.recv(1) == b""
     assert 0.05 < time.monotonic() - began < 5
 
@@ -103,10 +102,10 @@ def test_a_server_that_answers_in_time_is_left_alone(
     line: tuple[socket.socket, socket.socket],
 ) -> None:
     ours, theirs = line
-    with cut_off(ours.fileno(), Deadline(time.monotonic() + 0.1), "an answer"):
+    with cut_off(ours.fileno(), Deadline(time.monotonic() + 1), "an answer"):
         theirs.sendall(b"x")
         assert ours.recv(1) == b"x"
-    time.sleep(0.2)
+    time.sleep(1.1)
     theirs.sendall(b"y")
     assert ours.recv(1) == b"y"
 

@@ -33,6 +33,9 @@ def answer(event, context):
         case ["raise", text]: raise ValueError(text)
         case ["exit", status]: os._exit(status)
         case ["sleep", seconds]: time.sleep(seconds)
+        case ["meet", place]:
+            open(os.path.join(place, str(os.getpid())), "w").close()
+            while len(os.listdir(place)) < 2: time.sleep(0.01)
         case ["print", text]: print(text)
         case ["context"]: return {
             "name": context.function_name, "arn": context.invoked_function_arn,
@@ -81,7 +84,7 @@ def ended(pid: int, seconds: float = 10) -> bool:
     """Whether the process ends, or has ended, by then."""
     process = Path(f"/proc/{pid}")
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while True:
         try:
             state = (process / "stat").read_text().rpartition(")")[2].split()[0]
             # Nobody can wait for a zombie whose other threads are still ending.
@@ -89,8 +92,17 @@ def ended(pid: int, seconds: float = 10) -> bool:
                 return True
         except (ProcessLookupError, FileNotFoundError):
             return True
+        if time.monotonic() >= end:
+            return False
         time.sleep(0.02)
-    return False
+
+
+def taken(function: LambdaFunction, seconds: float = 10) -> bool:
+    """Whether its one process gets an event, or has got one, by then."""
+    end = time.monotonic() + seconds
+    while function.pids and time.monotonic() < end:
+        time.sleep(0.01)
+    return not function.pids
 
 
 def test_an_event_comes_back_as_the_result(function: LambdaFunction) -> None:
@@ -131,6 +143,7 @@ def test_past_its_time_it_is_killed_and_the_next_event_gets_a_new_one(folder: Pa
             ask(function, "sleep", 60)
         assert raised.value.error_type == "Sandbox.Timedout"
         assert ended(pid, 0.1)
+        function.timeout = 20
         assert ask(function, "again")[0] == 1
         assert function.cold_starts == 2
 
@@ -152,7 +165,7 @@ def test_one_that_was_killed_is_said_to_have_been(function: LambdaFunction) -> N
     (pid,) = function.pids
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(ask, function, "sleep", 60)
-        time.sleep(0.3)
+        assert taken(function)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(FunctionError, match="signal: SIGKILL"):
             running.result(20)
@@ -163,7 +176,7 @@ def test_one_that_is_busy_ends_with_the_function(folder: Path) -> None:
         with LambdaFunction(folder, handler="small.answer") as function:
             (pid,) = function.pids
             running = threads.submit(ask, function, "sleep", 60)
-            time.sleep(0.3)
+            assert taken(function)
         assert ended(pid, 0.1)
         with pytest.raises(FunctionError, match="signal: SIGKILL"):
             running.result(20)
@@ -177,9 +190,11 @@ def test_one_that_died_between_events_is_replaced(function: LambdaFunction) -> N
     assert function.cold_starts == 2
 
 
-def test_two_events_at_once_have_a_process_each(function: LambdaFunction) -> None:
+def test_two_events_at_once_have_a_process_each(function: LambdaFunction, tmp_path: Path) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
     with ThreadPoolExecutor(2) as threads:
-        running = [threads.submit(ask, function, "sleep", 0.5) for _ in range(2)]
+        running = [threads.submit(ask, function, "meet", str(place)) for _ in range(2)]
         assert [one.result(20)[0] for one in running] == [1, 1]
     assert function.cold_starts == len(set(function.pids)) == 2
 
