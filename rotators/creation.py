@@ -6,7 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from rotators.call import Call
-from rotators.errors import RotationError, VersionExists, VersionNotFound
+from rotators.errors import (
+    ReauthorizationRequired,
+    RotationError,
+    ValueNotReadable,
+    VersionExists,
+    VersionNotFound,
+)
 from rotators.exchange import Exchange
 
 if TYPE_CHECKING:
@@ -29,6 +35,7 @@ class Creation(Call):
         exchange = Exchange(
             self.versions,
             self.metadata,
+            self.request.version_id,
             self.deadline,
             self.say,
             looked=looked,
@@ -49,7 +56,7 @@ class Creation(Call):
         try:
             value = rotator.create(rotation)
         except RotationError as error:
-            if self._made_elsewhere(exchange):
+            if self._made_elsewhere(exchange, error):
                 return STAGED_ELSEWHERE
             exchange.fail(error)
             raise
@@ -73,6 +80,8 @@ class Creation(Call):
                     request.secret_id, request.version_id, value.to_json(), request.rotation_token
                 )
             except VersionExists:
+                if exchange.unrepeatable:
+                    raise _made_twice() from None
                 # Another delivery of this step was faster. Its value counts, once it can be read.
                 self._staged_surely()
                 return False
@@ -92,12 +101,25 @@ class Creation(Call):
             yield pause
             pause *= 2
 
-    def _made_elsewhere(self, exchange: Exchange) -> bool:
+    def _made_elsewhere(self, exchange: Exchange, error: RotationError) -> bool:
         """Whether another delivery has been at the provider, and has staged its answer."""
-        if not (exchange.begun or exchange.tries):
+        overtaken = isinstance(error, ValueNotReadable)
+        if not (overtaken or exchange.begun or exchange.tries):
             return False
         try:
             self._staged_surely()
         except RotationError:
             return False
         return True
+
+
+def _made_twice() -> ReauthorizationRequired:
+    # The mark stays for the next try, which finds the staged value and takes the mark away.
+    return ReauthorizationRequired(
+        "the provider has made a value for this delivery of createSecret and one for another, whose"
+        " is staged: this one's could not be stored beside it, and is lost",
+        "The staged value counts: Secrets Manager goes on with it at the next call, and testSecret"
+        " shows whether the provider takes it. If it does not, or the next rotation says that it is"
+        " used up, a person has to authorise anew and store what the provider answers"
+        " (put-secret-value).",
+    )

@@ -9,6 +9,8 @@ mark of an earlier rotation, and from what a person stored since.
 Of invocations at once, one asks: each leaves its own mark in the place of the other's, waits, and
 goes on only if it is still there (Fischer's mutual exclusion). That holds if no mark comes later
 after its writer's look at the tags than the others wait: who is slower looks again, or gives way.
+Of invocations one after the other, each looks, once the mark is its own, whether an earlier one
+has stored its answer: what it read itself may be older than that.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ from rotators.errors import (
     ReauthorizationRequired,
     RotationError,
     ValueNotReadable,
+    VersionNotFound,
 )
-from rotators.versions import CURRENT
+from rotators.versions import CURRENT, PENDING
 
 if TYPE_CHECKING:
     from rotators.deadline import Deadline
@@ -47,8 +50,10 @@ _LONGEST_SECONDS = 900 + _CLOCKS_SECONDS
 SETTLE_SECONDS = 1.0
 
 AUTHORISE = (
-    "A person has to authorise anew at the provider and to store what it answers"
-    " (put-secret-value); then rotate again. AWSCURRENT was left as it is."
+    "If AWSPENDING, or a version without a label, holds a newer value that the provider takes,"
+    " label that version AWSCURRENT by hand (update-secret-version-stage). If none does, a person"
+    " has to authorise anew at the provider and to store what it answers (put-secret-value). Then"
+    " rotate again. AWSCURRENT was left as it is."
 )
 
 _MARK = re.compile(
@@ -92,6 +97,7 @@ class Exchange:
         self,
         versions: Versions,
         secret: SecretMetadata,
+        version: str,
         deadline: Deadline,
         say: Say,
         *,
@@ -101,6 +107,7 @@ class Exchange:
     ) -> None:
         self._versions = versions
         self._arn = secret.arn
+        self._version = version
         self._source = secret.holder(CURRENT) or ""
         self._deadline = deadline
         self._say = say
@@ -124,17 +131,27 @@ class Exchange:
         """What the mark of an earlier try proves itself with; empty without one."""
         return self._standing.proof if self._standing else ""
 
+    @property
+    def unrepeatable(self) -> bool:
+        """Whether it was begun, and cannot be done twice with this AWSCURRENT."""
+        return self.begun and self._spends
+
+    def look(self) -> None:
+        """Looks again. Raises ValueNotReadable where another invocation has stored its answer."""
+        self._looked = self._deadline.clock()
+        self._standing = self._seen()
+
     def begin(self, *, spends: bool, proof: str = "") -> None:
         """Leaves the mark; where it raises, the provider must not be asked.
 
-        With ``spends``, asking twice loses the credential. Then it raises ValueNotReadable while
-        another invocation may be at it, and ReauthorizationRequired after enough tries.
+        Raises ValueNotReadable where another invocation was faster. With ``spends``, asking twice
+        loses the credential: then also while another may be at it, and ReauthorizationRequired
+        after enough tries.
         """
         self._spends, self._proof = spends, proof
+        if self._since_the_look() > SETTLE_SECONDS / 2:
+            self.look()
         if spends:
-            if self._since_the_look() > SETTLE_SECONDS / 2:
-                self._looked = self._deadline.clock()
-                self._standing = self._mark_of(self._versions.describe(self._arn))
             if self._standing and 0 < self._standing.until - self._clock() <= _LONGEST_SECONDS:
                 raise _under_way()
             if self.tries >= TRIES:
@@ -145,12 +162,10 @@ class Exchange:
         if spends:
             if self._since_the_look() > SETTLE_SECONDS:
                 # Another may have seen his own mark, before this one took its place.
-                self._standing = self._mark(self._next, until)
                 raise _under_way()
             self._sleep(SETTLE_SECONDS)
-            mark = self._mark_of(self._versions.describe(self._arn))
+            mark = self._seen()
             if mark is None or mark.by != self._by:
-                self._standing = mark or self._mark(self._next, until)
                 raise _under_way()
         self.begun = True
 
@@ -178,6 +193,19 @@ class Exchange:
 
     def _since_the_look(self) -> float:
         return self._deadline.clock() - self._looked
+
+    def _seen(self) -> Mark | None:
+        secret = self._versions.describe(self._arn)
+        if secret.holder(CURRENT) == self._source:
+            try:
+                self._versions.get(self._arn, version_id=self._version, stage=PENDING)
+            except VersionNotFound:
+                return self._mark_of(secret)
+        raise ValueNotReadable(
+            "another invocation of createSecret has stored a value, or a person another AWSCURRENT,"
+            " since this one looked: the provider was not asked",
+            "Secrets Manager will call again; what is stored counts.",
+        )
 
     def _mark_of(self, secret: SecretMetadata) -> Mark | None:
         mark = Mark.read(secret.tags.get(TAG))
@@ -214,7 +242,7 @@ def _under_way() -> ValueNotReadable:
 
 def _lost() -> ReauthorizationRequired:
     return ReauthorizationRequired(
-        "the provider was asked for a new value before, and no answer could be stored: AWSCURRENT's"
-        " may be used up",
+        "the provider may have been asked before, and has refused AWSCURRENT's value, or its answer"
+        " was never stored: AWSCURRENT's may be used up",
         f"{AUTHORISE} If you know that it was never asked, remove the tag {TAG} instead.",
     )

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rotators.errors import AnswerLost
+from rotators.secret import PUBLIC_KEYS
+
+# What providers explain a refusal by.
+_WORDS = "error", "code", "error_description", "message", "detail"
+_SHOWN = PUBLIC_KEYS.union(_WORDS, ("title", "type", "status", "label", "reason"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,21 @@ class Answer:
         errors = self.fields.get("errors")
         first = errors[0] if isinstance(errors, list) and errors else None
         details = first if isinstance(first, Mapping) else self.fields
-        keys = "error", "code", "error_description", "message", "detail"
-        words = [self.scrub(str(details[key]))[:200] for key in keys if details.get(key)]
+        words = [self.scrub(str(details[key]))[:200] for key in _WORDS if details.get(key)]
         return ": ".join([f"HTTP {self.status}", *words]).rstrip(".")
+
+
+def hidden(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What of an answer must not be shown, at whatever depth it stands, under names of its own."""
+    found: dict[str, Any] = {}
+    # No recursion: JSON may nest deeper than Python calls.
+    waiting: list[tuple[str, Any]] = list(fields.items())
+    while waiting:
+        key, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(key, item) for item in value]
+        elif key not in _SHOWN:
+            found[f"{key} {len(found)}"] = value
+    return found

@@ -27,7 +27,8 @@ from rotators.errors import (
     ServerUnreachable,
     UntrustedServer,
 )
-from rotators.issued.answer import Answer
+from rotators.issued.answer import Answer, hidden
+from rotators.issued.connecting import connect
 from rotators.secret import Secret
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ _FORM = "application/x-www-form-urlencoded;charset=UTF-8"
 class Provider:
     """Requests to ``base_url``. TLS is verified; plaintext only where ``plaintext`` allows it.
 
-    All that is sent for authentication and all tokens that come back are hidden from logs.
+    All that is sent for authentication and all that comes back is hidden from logs, but for what
+    says where, who and why.
     """
 
     def __init__(
@@ -77,21 +79,22 @@ class Provider:
         *,
         basic: tuple[str, str] | None = None,
         authorization: str | None = None,
-        storing: bool = False,
+        repeatable: bool = False,
     ) -> Answer:
-        """POSTs a form; a text is sent as it is. NOT repeatable, unless the provider says so.
+        """POSTs a form; a text is sent as it is.
 
-        With ``storing`` it is not sent unless there is time to store the answer, however long it
-        took to connect. Raises ServerUnreachable, UntrustedServer, DeadlineExceeded: it was not
-        sent. AnswerLost: it was.
+        It is not sent unless there is time to store the answer, however long it took to connect;
+        but with ``repeatable``, which says that nothing is lost with the answer. Raises
+        ServerUnreachable, UntrustedServer, DeadlineExceeded: it was not sent. AnswerLost: it was.
         """
         body = form if isinstance(form, str) else urlencode(form)
         headers = {"Content-Type": _FORM, **self._authorization(basic, authorization)}
-        return self._send("POST", path, body, headers, storing=storing)
+        return self._send("POST", path, body, headers, storing=not repeatable)
 
     def get_from(self, path: str, *, bearer: str) -> Answer:
         """GETs with a bearer token. Raises as ``post``."""
-        return self._send("GET", path, None, self._authorization(None, f"Bearer {bearer}"))
+        headers = self._authorization(None, f"Bearer {bearer}")
+        return self._send("GET", path, None, headers, storing=False)
 
     def url(self, path: str) -> str:
         """Where ``path`` is, for a signature."""
@@ -122,7 +125,7 @@ class Provider:
         body: str | None,
         headers: Mapping[str, str],
         *,
-        storing: bool = False,
+        storing: bool,
     ) -> Answer:
         headers = {"Accept": "application/json", "User-Agent": "rotators", **headers}
         target = self._target(path)
@@ -140,14 +143,12 @@ class Provider:
     def _connected(self, method: str) -> HTTPConnection:
         host, port = str(self._url.hostname), self._url.port
         seconds = min(_CONNECT_SECONDS, self._deadline.remaining(f"{method} to {host}"))
-        connection: HTTPConnection
-        if self._url.scheme == "https":
-            context = tls.context(self._ca_bundle)
-            connection = HTTPSConnection(host, port, timeout=seconds, context=context)
-        else:
-            connection = HTTPConnection(host, port, timeout=seconds)
+        context = tls.context(self._ca_bundle) if self._url.scheme == "https" else None
+        connection = (
+            HTTPSConnection(host, port, context=context) if context else HTTPConnection(host, port)
+        )
         try:
-            connection.connect()
+            connection.sock = connect(host, connection.port, seconds, context)
         except ssl.SSLCertVerificationError as error:
             raise UntrustedServer(
                 f"the certificate of {host} is not trusted: {error.verify_message}", tls.CURE
@@ -194,8 +195,7 @@ class Provider:
             return {}
         if not isinstance(fields, dict):
             return {}
-        issued = {key: value for key, value in fields.items() if "token" in key.lower()}
-        self._redactor.hide(Secret(issued).sensitive())
+        self._redactor.hide_secret(Secret(hidden(fields)))
         return fields
 
 

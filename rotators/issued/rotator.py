@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from hmac import compare_digest
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -64,7 +64,8 @@ class IssuedSecretRotator(Rotator):
         """A value that the provider has issued already and that is not AWSCURRENT's, or None.
 
         For providers that tell. Changes nothing, and is the place for every check that ``obtain``
-        would otherwise fail at: the admin's secret, the secret's shape. Repeatable.
+        would otherwise fail at: the admin's secret, the secret's shape. Repeatable; asked again
+        after a ForbiddenTarget, where another delivery has left its mark meanwhile.
         """
         return None
 
@@ -84,24 +85,31 @@ class IssuedSecretRotator(Rotator):
         """
 
     def create(self, rotation: Rotation) -> Secret:
-        fields = self.compare(rotation)
+        fields = self._compared(rotation)
         if fields is None:
             _require_time(rotation)
             spends, proof = self.spends(rotation.current), self._proof(rotation)
             _exchange(rotation).begin(spends=spends, proof=proof)
             fields = self.obtain(rotation)
-        return rotation.current.replace(**fields)
+        issued = self.issued(rotation.current)
+        if other := fields.keys() - issued:
+            rotation.say(f"left out, for issued() names it not: {_named(other)}", warning=True)
+        return rotation.current.replace(**{key: fields[key] for key in fields if key in issued})
 
     def set(self, rotation: Rotation) -> None:
         """The provider knows its value: nothing is set. Raises ForbiddenTarget."""
         current, pending = rotation.current, rotation.staged
-        kept = {*current, *pending} - self.issued(current)
-        other = [key for key in kept if current.get(key, _ABSENT) != pending.get(key, _ABSENT)]
+        issued = self.issued(current)
+        kept = {*current, *pending} - issued
+        other = {key for key in kept if current.get(key, _ABSENT) != pending.get(key, _ABSENT)}
         if other:
             raise ForbiddenTarget(
-                f"AWSPENDING differs from AWSCURRENT in {', '.join(map(repr, sorted(other)))},"
-                " which no rotation changes",
-                "Find out who wrote it. Take AWSPENDING's label away and rotate again.",
+                f"AWSPENDING differs from AWSCURRENT in {_named(other)}, which no rotation changes",
+                "Find out who wrote it. Do not take AWSPENDING's label away: AWSCURRENT's value may"
+                " be used up, and its successor be there alone. Store AWSCURRENT's value with"
+                f" AWSPENDING's {_named(issued)} in it (put-secret-value), and rotate again."
+                if self.spends(current)
+                else "Find out who wrote it. Take AWSPENDING's label away and rotate again.",
             )
 
     def test(self, rotation: Rotation) -> None:
@@ -121,6 +129,16 @@ class IssuedSecretRotator(Rotator):
         """Whether an earlier try came past ``compare`` with this AWSCURRENT and admin's secret."""
         return compare_digest(_exchange(rotation).proof, self._proof(rotation))
 
+    def _compared(self, rotation: Rotation) -> Mapping[str, Any] | None:
+        try:
+            return self.compare(rotation)
+        except ForbiddenTarget:
+            # What seems to be nobody's may be what another delivery has obtained meanwhile.
+            _exchange(rotation).look()
+            if not self.tried(rotation):
+                raise
+        return self.compare(rotation)
+
     def _proof(self, rotation: Rotation) -> str:
         key = self.admin(rotation, rotation.current).to_json().encode()
         seen = f"{rotation.secret_arn} {rotation.current.to_json()}".encode()
@@ -139,6 +157,10 @@ class IssuedSecretRotator(Rotator):
             ca_bundle=self.settings.ca_bundle,
             plaintext=admin.get("ssl") is False,
         )
+
+
+def _named(keys: Set[str]) -> str:
+    return ", ".join(map(repr, sorted(keys)))
 
 
 def _exchange(rotation: Rotation) -> Exchange:

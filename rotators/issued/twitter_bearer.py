@@ -102,10 +102,10 @@ class AppOnlyBearer(Credential):
         """The app's bearer. Repeatable: X answers with the same one until it is invalidated."""
         path = self.path("bearer_path", "/oauth2/token")
         form = {"grant_type": "client_credentials"}
-        answer = self.provider.post(path, form, basic=self._basic())
+        answer = self.provider.post(path, form, basic=self._basic(), repeatable=True)
         if answer.status == HTTPStatus.FORBIDDEN:
             time.sleep(min(PAUSE_SECONDS, self.rotation.deadline.remaining("a pause for X")))
-            answer = self.provider.post(path, form, basic=self._basic())
+            answer = self.provider.post(path, form, basic=self._basic(), repeatable=True)
         if answer.status != HTTPStatus.OK:
             raise refusal("the app's bearer", answer, _KEYS)
         return answer.text("access_token")
@@ -127,7 +127,7 @@ class AppOnlyBearer(Credential):
             yield answer
 
     def _by_basic(self, path: str, parameter: str) -> Answer | None:
-        return self.provider.post(path, parameter, basic=self._basic())
+        return self.provider.post(path, parameter, basic=self._basic(), repeatable=True)
 
     def _by_oauth1(self, path: str, parameter: str) -> Answer | None:
         if "access_token_secret" not in self.app:
@@ -146,7 +146,9 @@ class AppOnlyBearer(Credential):
         )
         target = f"{path}?{parameter}"
         _, headers, _ = client.sign(self.provider.url(target), http_method="POST")
-        return self.provider.post(target, "", authorization=headers["Authorization"])
+        return self.provider.post(
+            target, "", authorization=headers["Authorization"], repeatable=True
+        )
 
     def _basic(self) -> tuple[str, str]:
         key, secret = self.app.text("api_key"), self.app.text("api_key_secret")

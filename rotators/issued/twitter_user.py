@@ -53,10 +53,10 @@ class UserPair(Credential):
         path = self.path("token_path", "/2/oauth2/token")
         began = datetime.now(UTC)
         if secret is None:
-            answer = self.provider.post(path, {**form, "client_id": client}, storing=True)
+            answer = self.provider.post(path, {**form, "client_id": client})
         else:
             basic = client, self.app.text("client_secret")
-            answer = self.provider.post(path, form, basic=basic, storing=True)
+            answer = self.provider.post(path, form, basic=basic)
         if answer.status != HTTPStatus.OK:
             raise _refused(answer)
         return self._fields(answer, began)

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rotators.issued.twitter import TwitterOAuthRotator
 from rotators.request import Step
+from rotators.testing.exchanges import ExchangeContract
 from rotators.testing.issued import IssuedContract
 from rotators.testing.twitter import TwitterServer
 from tests.engines.killed import Mortals, points_of
 from tests.engines.twitter_target import BearerTarget, UserTarget
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rotators.testing.bench import Bench, Target
     from rotators.testing.certificates import Certificates
 
 
-class TwitterContract(IssuedContract):
+class OnTheFakeX(ExchangeContract):
     rotator = TwitterOAuthRotator
 
     @pytest.fixture
@@ -41,7 +44,7 @@ class TwitterContract(IssuedContract):
         assert at == len(points_of(bench, Step.CREATE))
 
 
-class TestBearer(TwitterContract):
+class TestBearer(OnTheFakeX, IssuedContract):
     requests = 4
 
     @pytest.fixture
@@ -49,9 +52,27 @@ class TestBearer(TwitterContract):
         return BearerTarget(x, certificates.ca)
 
 
-class TestUserPair(TwitterContract):
+class OfOneApp(BearerTarget):
+    """The app's keys are in a secret of their own, so nothing but the mark shows whose it is."""
+
+    def __init__(self, x: TwitterServer, ca: Path | None) -> None:
+        super().__init__(x, ca)
+        self.app = self.new_app()
+        self.admin = self.keys(self.app)
+
+    def new_secret(self) -> dict[str, Any]:
+        return self.bearer(self.app)
+
+
+class TestBearerOfAnAppWhoseKeysAreApart(OnTheFakeX):
+    @pytest.fixture
+    def target(self, x: TwitterServer, certificates: Certificates) -> Target:
+        return OfOneApp(x, certificates.ca)
+
+
+class TestUserPair(OnTheFakeX, IssuedContract):
     spends = True
-    calls = 16
+    calls = 17
 
     @pytest.fixture
     def target(self, x: TwitterServer, certificates: Certificates) -> Target:

@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from rotators.issued.twitter import TwitterOAuthRotator
+from rotators.request import Step
 from rotators.testing.bench import Bench
 from rotators.testing.twitter import TwitterServer
 from tests.engines.twitter_target import BearerTarget, UserTarget
@@ -46,6 +47,21 @@ def test_secrets_before_and_after_a_rotation_fit(x: TwitterServer) -> None:
             assert valid(bench.current(arn))
     assert valid(user.admin)
     assert valid(bearer.keys(x.new_app(), owner=True))
+
+
+def test_a_secret_whose_tokens_end_nobody_knows_when_fits(x: TwitterServer) -> None:
+    user = UserTarget(x, None)
+    assert user.admin is not None
+    user.admin = {**user.admin, "ssl": False}
+    x.fail_next(
+        "/2/oauth2/token", 200, {"access_token": "new-access", "refresh_token": "new-refresh"}
+    )
+    with Bench(TwitterOAuthRotator, user) as bench:
+        arn, _ = bench.secret(expires_at="2020-01-01T00:00:00+00:00")
+        bench.driver.step(arn, bench.driver.start(arn), Step.CREATE)
+        staged = bench.labelled(arn)["AWSPENDING"]
+    assert staged["expires_at"] is None
+    assert valid(staged)
 
 
 def test_the_examples_of_the_page_fit() -> None:

@@ -22,9 +22,10 @@ from rotators.errors import (
     ServiceUnavailable,
     TransientError,
     ValueNotReadable,
+    VersionNotFound,
 )
 from rotators.exchange import SETTLE_SECONDS, TAG, TRIES, Exchange, Mark
-from rotators.versions import CURRENT, PENDING, SecretMetadata
+from rotators.versions import CURRENT, PENDING, SecretMetadata, StoredValue
 
 if TYPE_CHECKING:
     from rotators.versions import Versions
@@ -60,12 +61,21 @@ class World:
     before: dict[str, Callable[[], object]] = field(default_factory=dict)
     # What the next describe answers, instead of the truth.
     stale: dict[str, str] | None = None
+    current: str = SOURCE
+    staged: bool = False
 
     def describe(self, secret_id: str) -> SecretMetadata:
         self._arrived("describe", secret_id)
         tags, self.stale = self.tags if self.stale is None else self.stale, None
-        stages = {SOURCE: frozenset({CURRENT}), PENDING_ID: frozenset({PENDING})}
+        stages = {self.current: frozenset({CURRENT}), PENDING_ID: frozenset({PENDING})}
         return SecretMetadata(ARN, True, stages, dict(tags))
+
+    def get(self, secret_id: str, *, version_id: str, stage: str) -> StoredValue:
+        self._arrived("get", secret_id)
+        assert (version_id, stage) == (PENDING_ID, PENDING)
+        if not self.staged:
+            raise VersionNotFound
+        return StoredValue(version_id, frozenset({stage}), "{}")
 
     def tag(self, secret_id: str, key: str, value: str) -> None:
         self._arrived("tag", secret_id)
@@ -87,6 +97,7 @@ class World:
         made = Exchange(
             cast("Versions", self),
             self.describe(ARN),
+            PENDING_ID,
             Deadline(left, clock=lambda: self.elapsed),
             self.say,
             looked=self.elapsed,
@@ -211,7 +222,7 @@ def test_begin_leaves_a_mark_with_the_version_that_is_used_up_and_when_this_is_o
     assert (mark.source, mark.tries, mark.until) == (SOURCE, tries + 1, OVER)
     assert mark.by != "0badcafe"
     assert world.tags["other"] == "kept"
-    assert world.calls == ["tag", "describe"]
+    assert world.calls == ["tag", "describe", "get"]
     assert world.slept == [SETTLE_SECONDS]
     assert begun.tries == tries
 
@@ -266,8 +277,11 @@ def test_after_enough_tries_nobody_asks_and_the_cure_is_told(tries: int) -> None
     with pytest.raises(ReauthorizationRequired) as caught:
         begun.begin(spends=True)
     assert "AWSCURRENT's may be used up" in caught.value.found
+    assert "may have been asked before" in caught.value.found
     for part in ("authorise anew", "put-secret-value", "AWSCURRENT was left as it is", TAG):
         assert part in caught.value.cure
+    # The successor may have been stored, and its label been taken away.
+    assert "AWSPENDING, or a version without a label, holds a newer value" in caught.value.cure
     begun.fail(caught.value)
     assert world.tags == before
     assert world.calls == []
@@ -319,9 +333,8 @@ def test_a_stale_look_at_the_mark_begins_nothing(world: World, seen: dict[str, s
     with pytest.raises(ValueNotReadable) as caught:
         begun.begin(spends=True)
     assert not begun.begun
-    assert begun.tries == 1
     begun.fail(caught.value)
-    assert world.calls == ["tag", "describe"]
+    assert world.calls == ["tag", "describe", "get"]
     assert world.mark().until == OVER
     # The next finds out that it is over, and asks.
     world.now = OVER
@@ -354,7 +367,6 @@ def test_of_two_at_once_the_later_writer_asks_and_the_earlier_leaves_its_mark_al
     winners = dict(world.tags)
     earlier.fail(caught.value)
     assert world.tags == winners
-    assert earlier.tries == 1  # somebody asks: what that one stages is waited for
     later.end()
     assert world.tags == {}
 
@@ -417,6 +429,63 @@ def test_a_mark_that_was_taken_away_meanwhile_begins_nothing(world: World) -> No
         begun.begin(spends=True)
     assert not begun.begun
     assert world.tags == {}
+
+
+# ── one after the other ──
+
+
+OVERTAKEN: dict[str, dict[str, object]] = {
+    "the value is staged": {"staged": True},
+    "AWSCURRENT is another version": {"current": OTHER},
+}
+
+
+def overtake(world: World, how: str) -> None:
+    vars(world).update(OVERTAKEN[how])
+
+
+@pytest.mark.parametrize("how", OVERTAKEN)
+def test_whose_mark_stands_looks_whether_another_was_through_before(world: World, how: str) -> None:
+    begun = world.exchange()
+    overtake(world, how)  # by one that has taken its mark away
+    with pytest.raises(ValueNotReadable) as caught:
+        begun.begin(spends=True)
+    assert not begun.begun
+    assert "the provider was not asked" in caught.value.found
+    begun.fail(caught.value)
+    assert world.mark().until == OVER
+
+
+@pytest.mark.parametrize("spends", [True, False])
+@pytest.mark.parametrize("how", OVERTAKEN)
+def test_who_was_slow_leaves_no_mark_where_another_was_through_before(
+    world: World, how: str, spends: bool
+) -> None:
+    slow = world.exchange()
+    overtake(world, how)
+    world.elapsed = SETTLE_SECONDS
+    with pytest.raises(ValueNotReadable):
+        slow.begin(spends=spends)
+    assert (world.tags, slow.begun) == ({}, False)
+
+
+def test_who_looks_again_sees_the_mark_that_was_left_meanwhile(world: World) -> None:
+    proof = "0123456789abcdef" * 2
+    late = world.exchange()
+    world.exchange().begin(spends=False, proof=proof)
+    assert late.proof == ""
+    late.look()
+    assert late.proof == proof
+
+
+@pytest.mark.parametrize(("spends", "expected"), [(True, True), (False, False)])
+def test_what_was_begun_with_a_value_that_it_uses_up_cannot_be_done_twice(
+    world: World, spends: bool, expected: bool
+) -> None:
+    begun = world.exchange()
+    assert not begun.unrepeatable
+    begun.begin(spends=spends)
+    assert begun.unrepeatable is expected
 
 
 # ── how it ends ──

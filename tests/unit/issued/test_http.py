@@ -25,6 +25,7 @@ from rotators.errors import (
     ServerUnreachable,
     UntrustedServer,
 )
+from rotators.issued import connecting as connecting_of_providers
 from rotators.issued import http
 from rotators.issued.answer import Answer
 from rotators.issued.http import STORE_SECONDS, Provider
@@ -124,7 +125,7 @@ class Server:
                     self._answer(spoken)
 
     def _wrapped(self, connected: socket.socket) -> socket.socket:
-        connected.settimeout(self.patience)
+        connected.settimeout(5)
         if self.tls is None:
             return connected
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -137,6 +138,7 @@ class Server:
         while not _whole(received):
             received += (more := connected.recv(65536))
             self.requests[-1] = received
+            connected.settimeout(self.patience)  # from its first word on
             if not more:
                 return
         self.play(Spoken(connected, received, self._over))
@@ -166,7 +168,7 @@ def redactor() -> Redactor:
 
 @pytest.fixture
 def provider(redactor: Redactor) -> Callable[..., Provider]:
-    def make(url: str, ca: Path | None = None, *, left: float = LEFT) -> Provider:
+    def make(url: str, ca: Path | None = None, *, left: float = 60) -> Provider:
         deadline = Deadline(time.monotonic() + left)
         return Provider(url, deadline, redactor, ca_bundle=ca, plaintext=url.startswith("http:"))
 
@@ -383,6 +385,112 @@ def test_a_handshake_that_does_not_come_is_waited_for_briefly(
     assert time.monotonic() - began < 0.2 + SLACK
 
 
+SILENT = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")  # RFC 5737: nobody's
+
+
+@dataclass
+class Resolved:
+    """A name with these addresses, of which the silent ones swallow what is sent to them.
+
+    Its clock goes on by what is waited for them, and by nothing else.
+    """
+
+    addresses: tuple[tuple[str, int], ...]
+    asked: int = 0
+    waits: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return sum(self.waits)
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        real = socket.socket.connect
+
+        def getaddrinfo(*_: object, **__: object) -> list[tuple[Any, ...]]:
+            self.asked += 1
+            kind = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+            return [(*kind, address) for address in self.addresses]
+
+        def connect(connecting: socket.socket, address: tuple[str, int]) -> None:
+            if address[0] not in SILENT:
+                return real(connecting, address)
+            self.waits.append(connecting.gettimeout() or 0)
+            raise TimeoutError("timed out")
+
+        monkeypatch.setattr(connecting_of_providers, "time", self)
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+def test_all_addresses_together_are_waited_for_no_longer_than_one(
+    provider: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_CONNECT_SECONDS", 0.2)
+    resolved = Resolved(tuple((address, 443) for address in SILENT))
+    resolved.patch(monkeypatch)
+    with pytest.raises(ServerUnreachable, match="timed out"):
+        provider("https://api.example").post("/x", FORM, basic=KEYS)
+    assert resolved.asked == 1
+    assert len(resolved.waits) == len(SILENT)
+    assert sum(resolved.waits) == pytest.approx(0.2)
+
+
+def test_a_silent_address_leaves_the_next_one_its_time(
+    provider: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_CONNECT_SECONDS", 1.0)
+    with Server(answering(200, {"access_token": NEW_TOKEN})) as server:
+        resolved = Resolved(((SILENT[0], 80), ("127.0.0.1", server.port)))
+        resolved.patch(monkeypatch)
+        assert ask(provider("http://api.example:8080")) == NEW_TOKEN
+    assert resolved.waits[0] <= 0.5
+    assert b"\r\nHost: api.example:8080\r\n" in server.requests[0]
+
+
+def test_a_name_without_an_address_is_unreachable(
+    provider: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Resolved(()).patch(monkeypatch)
+    with pytest.raises(ServerUnreachable, match="has no address"):
+        provider("https://api.example").post("/x", FORM)
+
+
+def test_a_look_up_that_took_all_the_time_leaves_none_to_connect(
+    provider: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_CONNECT_SECONDS", -1.0)
+    resolved = Resolved(((SILENT[0], 443),))
+    resolved.patch(monkeypatch)
+    with pytest.raises(ServerUnreachable, match="timed out"):
+        provider("https://api.example").post("/x", FORM)
+    assert resolved.waits == []
+
+
+def test_a_handshake_that_drips_is_waited_for_briefly(
+    provider: Make, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "_CONNECT_SECONDS", 0.3)
+    over = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connected, _ = listening.accept()
+        with connected, contextlib.suppress(OSError):
+            connected.recv(4096)
+            connected.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB is to come
+            while not over.wait(0.05):
+                connected.sendall(b"\0")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as threads:
+        dripping = threads.submit(drip, listening)
+        asked = provider(f"https://localhost:{listening.getsockname()[1]}", certificates.ca)
+        began = time.monotonic()
+        with pytest.raises(ServerUnreachable):
+            asked.post("/x", FORM, basic=KEYS)
+        waited = time.monotonic() - began
+        over.set()
+        dripping.result()
+    assert waited < 0.3 + SLACK
+
+
 def test_without_time_nobody_is_connected_to(provider: Make) -> None:
     with Server(answering(200, {})) as server, pytest.raises(DeadlineExceeded):
         provider(server.url, left=0).post("/x", FORM)
@@ -441,8 +549,9 @@ SLOW: dict[str, Play] = {
 }
 
 
-def ask(asked: Provider) -> str:
-    return asked.post("/oauth2/token", FORM, basic=KEYS).text("access_token")
+def ask(asked: Provider, *, repeatable: bool = False) -> str:
+    answer = asked.post("/oauth2/token", FORM, basic=KEYS, repeatable=repeatable)
+    return answer.text("access_token")
 
 
 @pytest.mark.parametrize("kind", QUICK)
@@ -467,7 +576,7 @@ def test_an_answer_that_does_not_come_to_an_end_is_lost_in_time_to_say_so(
     def lost(server: Server) -> tuple[BaseException | None, float]:
         began = time.monotonic()
         try:
-            ask(provider(server.url, certificates.ca))
+            ask(provider(server.url, certificates.ca, left=LEFT), repeatable=True)
         except AnswerLost as error:
             return error, time.monotonic() - began
         return None, 0
@@ -491,6 +600,19 @@ def test_over_tls_at_once(provider: Make, certificates: Certificates, kind: str)
     assert server.connections == 1
 
 
+def test_without_time_to_store_the_answer_it_is_sent_only_if_it_can_be_repeated(
+    provider: Make,
+) -> None:
+    with Server(answering(200, {"access_token": NEW_TOKEN})) as server:
+        with pytest.raises(DeadlineExceeded) as caught:
+            ask(provider(server.url, left=STORE_SECONDS))
+        assert not any(server.requests)
+        assert ask(provider(server.url, left=STORE_SECONDS), repeatable=True) == NEW_TOKEN
+        provider(server.url, left=STORE_SECONDS).get_from("/me", bearer=TOKEN)
+    assert "nothing was sent" in caught.value.found
+    assert "for storing its answer" in caught.value.found
+
+
 def test_the_more_time_there_is_the_longer_an_answer_is_waited_for(provider: Make) -> None:
     def slowly(spoken: Spoken) -> None:
         spoken.over.wait(1.2)
@@ -503,9 +625,11 @@ def test_the_more_time_there_is_the_longer_an_answer_is_waited_for(provider: Mak
 def test_the_clock_of_an_answer_that_came_stops(provider: Make) -> None:
     before = threading.active_count()
     with Server(answering(200, {"access_token": NEW_TOKEN})) as server:
-        ask(provider(server.url, left=60))
-        time.sleep(0.05)
-        # This server's own is one.
+        ask(provider(server.url))
+        # This server's own is one; the clock's would go on for 52 seconds.
+        end = time.monotonic() + 10
+        while threading.active_count() > before + 1 and time.monotonic() < end:
+            time.sleep(0.01)
         assert threading.active_count() <= before + 1
 
 
@@ -592,6 +716,52 @@ def test_every_token_of_an_answer_is_hidden_at_once(
         assert provider(server.url).post("/x", FORM).fields == issued
     hidden(redactor, NEW_TOKEN, "refresh-1", "nested-1", "token-1")
     assert redactor.scrub("bearer tweet.read") == "bearer tweet.read"
+
+
+@pytest.mark.parametrize(
+    "issued",
+    [
+        {"api_key": "NEW-0123456789"},
+        {"client_secret": "NEW-0123456789"},
+        {"password": "NEW-0123456789"},
+        {"data": {"access_token": "NEW-0123456789", "token_type": "bearer"}},
+        {"keys": [{"value": "NEW-0123456789", "username": "app"}]},
+        {"error": {"debug": ["NEW-0123456789"]}},
+        {"id": 123456789, "data": {"data": {"data": ["NEW-0123456789"]}}},
+    ],
+)
+def test_whatever_an_answer_calls_its_values_they_are_hidden(
+    provider: Make, redactor: Redactor, issued: dict[str, Any]
+) -> None:
+    with Server(answering(200, issued)) as server:
+        answer = provider(server.url).post("/keys", {})
+    assert "0123456789" not in redactor.scrub(f"the answer was {answer.fields}")
+    assert redactor.scrub("the app's bearer") == "the app's bearer"
+
+
+def test_how_a_provider_explains_a_refusal_is_shown(provider: Make) -> None:
+    refused = {
+        "title": "Unauthorized",
+        "type": "about:blank",
+        "status": 401,
+        "detail": "Unauthorized",
+        "errors": [{"code": 32, "message": "Could not authenticate you.", "label": "bad_auth"}],
+    }
+    with Server(answering(401, refused)) as server:
+        assert (
+            provider(server.url).post("/x", FORM).said == "HTTP 401: 32: Could not authenticate you"
+        )
+    del refused["errors"]
+    with Server(answering(401, refused)) as server:
+        assert provider(server.url).post("/x", FORM).said == "HTTP 401: Unauthorized"
+
+
+def test_a_password_of_an_answer_is_hidden_however_short(
+    provider: Make, redactor: Redactor
+) -> None:
+    with Server(answering(200, {"data": {"newPassword": "a-b"}})) as server:
+        provider(server.url).post("/x", FORM)
+    hidden(redactor, "a-b")
 
 
 @pytest.mark.parametrize("kind", ["closed at once", "a truncated body", "no HTTP"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -39,6 +40,7 @@ from rotators.versions import StoredValue
 if TYPE_CHECKING:
     from rotators.exchange import Exchange
     from rotators.versions import Versions
+    from tests.unit.conftest import Output
 
 ADMIN_ARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:admin"
 CURRENT: dict[str, Any] = {
@@ -285,6 +287,11 @@ def test_a_pending_value_that_differs_in_anything_else_is_refused(
     assert f"differs from AWSCURRENT in {told}, which no rotation changes" in caught.value.found
     assert "hunter2" not in str(caught.value)
     assert desk.effects == []
+    # AWSCURRENT's may be used up, and only AWSPENDING have its successor.
+    assert "Do not take AWSPENDING's label away" in caught.value.cure
+    assert "with AWSPENDING's 'expires', 'token' in it (put-secret-value)" in caught.value.cure
+    with pytest.raises(ForbiddenTarget, match="Take AWSPENDING's label away and rotate again"):
+        Reading(Settings()).set(rotation(pending={**CURRENT, **changes}))
 
 
 @pytest.mark.parametrize("key", ["note", "nothing"])
@@ -603,6 +610,80 @@ def test_who_may_not_ask_waits_for_what_the_other_stages(
     bench.driver.step(arn, token, Step.CREATE)
     assert desk.asked == 1
     assert bench.labelled(arn)["AWSPENDING"] == staged
+
+
+def test_a_value_beside_that_of_another_delivery_is_told_and_the_next_call_goes_on(
+    bench: Bench, desk: Desk, begun: tuple[str, str]
+) -> None:
+    arn, token = begun
+    staged = {"engine": "tiny", "token": "token-9"}
+    bench.client.put_secret_value(
+        SecretId=arn,
+        ClientRequestToken=token,
+        SecretString=json.dumps(staged),
+        VersionStages=["AWSPENDING"],
+    )
+    # Both looks at what is staged are stale, and the provider makes another value.
+    bench.simulator.delay_reads(2)
+    with pytest.raises(ReauthorizationRequired) as caught:
+        bench.driver.step(arn, token, Step.CREATE)
+    assert desk.asked == 1
+    assert "one for another, whose is staged" in caught.value.found
+    assert "testSecret shows whether the provider takes it" in caught.value.cure
+    assert bench.labelled(arn)["AWSPENDING"] == staged
+    desk.valid = "token-9"
+    bench.driver.retry(arn, token)
+    assert bench.current(arn) == staged
+    assert desk.asked == 1
+    assert mark(bench, arn) is None
+
+
+def test_what_is_not_issued_is_left_out_and_named(
+    bench: Bench, found: Callable[[object], None], log: Output
+) -> None:
+    found({"token": "token-0", "note": "hunter2", "id_hint": "hunter2"})
+    arn, old = bench.secret(note="kept")
+    bench.driver.rotate(arn)
+    assert bench.current(arn) == old
+    (warning,) = [line["message"] for line in log.lines() if line["level"] == "WARNING"]
+    assert warning == "left out, for issued() names it not: 'id_hint', 'note'"
+
+
+def test_what_another_delivery_has_obtained_meanwhile_is_not_foreign(
+    bench: Bench, desk: Desk, begun: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that left its mark, and died: what it obtained is compared again, as tried."""
+
+    def compare(self: Tiny, rotation: Rotation) -> Mapping[str, Any] | None:
+        if desk.valid == rotation.current["token"]:
+            return None
+        if not self.tried(rotation):
+            desk.effects.append("foreign")
+            raise ForbiddenTarget("none that this secret has held", "Store it.")
+        return {"token": desk.valid}
+
+    def die(_: object) -> None:
+        reads.append("AWSCURRENT")
+        if reads == ["AWSCURRENT"]:
+            desk.after_effect.append(AnswerLost("f", "c"))
+            with pytest.raises(AnswerLost):
+                bench.driver.step(*begun, Step.CREATE)
+
+    monkeypatch.setattr(Tiny, "compare", compare)
+    reads: list[str] = []
+    bench.simulator.before("GetSecretValue", die)
+    bench.driver.retry(*begun)
+    assert desk.effects == ["obtain", "foreign", "verify token-1"]
+    assert desk.asked == 1
+
+
+def test_what_nobody_has_obtained_stays_foreign(
+    bench: Bench, found: Callable[[object], None], begun: tuple[str, str]
+) -> None:
+    found(ForbiddenTarget("none that this secret has held", "Store it."))
+    for _ in range(2):
+        fails(bench, begun, ForbiddenTarget)
+    assert mark(bench, begun[0]) is None
 
 
 def test_the_value_is_hidden_before_it_is_stored(
