@@ -29,6 +29,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rotators.deadline import serving
 from rotators.errors import RotationError
 from rotators.steps import Steps
 
@@ -74,7 +75,8 @@ class Dispatcher:
         """Runs one step. Repeatable. Raises RotationError."""
         run = Steps(self, request, deadline, redactor, say)
         try:
-            did = run.play()
+            with serving(deadline):
+                did = run.play()
         except RotationError as error:
             raise error.about(
                 secret=request.secret_id, engine=run.engine, strategy=run.strategy

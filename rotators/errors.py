@@ -50,11 +50,13 @@ class RotationError(Exception):
         self.found = found
         self.cure = cure
         self.who: dict[str, str] = {}
+        self._reason = ""
 
     @property
     def reason(self) -> str:
         """The code that logs and metrics carry: the class's name in kebab-case."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(self).__name__).lower()
+        name = type(self).__name__
+        return self._reason or re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
     def about(self, **who: str | None) -> Self:
         """Adds who it is about. The innermost word wins, so callers may add on the way up."""
@@ -64,9 +66,14 @@ class RotationError(Exception):
         return self
 
     def scrubbed(self, scrub: Scrub) -> RotationError:
-        """The same error with every text passed through ``scrub``: no cause, no context."""
-        error = type(self).__new__(type(self))  # whatever its own constructor takes
-        RotationError.__init__(error, scrub(self.found), scrub(self.cure))
+        """The same error with every text passed through ``scrub``: no cause, no context.
+
+        Of somebody else's class, what it adds may hold anything, and be needed to show it: the
+        error is of the nearest class here, with the other's reason.
+        """
+        kind = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        error: RotationError = kind(scrub(self.found), scrub(self.cure))
+        error._reason = self.reason
         return error.about(**{key: scrub(value) for key, value in self.who.items()})
 
     def __str__(self) -> str:

@@ -15,11 +15,11 @@ from rotators import aws, target
 from rotators.deadline import Deadline
 from rotators.dispatcher import Dispatcher
 from rotators.errors import InvalidSetting, RotationError, UnexpectedError
-from rotators.redaction import Redactor
+from rotators.redaction import Redactor, scrubbing
 from rotators.registry import Registry
 from rotators.request import RotationRequest
 from rotators.settings import Settings
-from rotators.telemetry import Telemetry, scrubbing
+from rotators.telemetry import Telemetry
 from rotators.versions import SecretsManager
 
 # For a context that does not say how long the invocation may last.

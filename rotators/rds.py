@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Self
 
 from rotators import aws
-from rotators.aws_lookups import NotFound, Service
+from rotators.aws_errors import NotFound, Service
 from rotators.errors import MisconfiguredSecret
 
 _RDS = Service("rds", "RDS", missing=("DBInstanceNotFound", "DBClusterNotFound"))
@@ -77,11 +77,6 @@ class Endpoint:
     host: str
     port: int
     engine: str
-
-
-def is_reader(host: str) -> bool:
-    """Whether it is a cluster's reader endpoint. A custom endpoint's name does not tell."""
-    return (parsed := Host.parse(host)) is not None and parsed.kind is Kind.READER
 
 
 def writer_of(host: str) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rotators.redaction import Redactor
     from rotators.request import RotationRequest
     from rotators.settings import Settings
-    from rotators.versions import Versions
+    from rotators.versions import ReadsVersions
 
 
 class Say(Protocol):
@@ -42,7 +42,7 @@ class Rotation:
     deadline: Deadline
     say: Say
     redactor: Redactor
-    versions: Versions
+    versions: ReadsVersions
     pending: Secret | None = None
     secret_arn: str = ""
     exchange: Exchange | None = None

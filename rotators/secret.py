@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from rotators.errors import MisconfiguredSecret
@@ -36,12 +38,15 @@ class Secret(Mapping[str, Any]):
         if text is None:
             raise MisconfiguredSecret("the secret's value is binary", _CURE)
         try:
-            fields = json.loads(text, object_pairs_hook=_unique)
+            fields = json.loads(
+                text, object_pairs_hook=_unique, parse_float=_exact, parse_constant=_exact
+            )
             # A lone surrogate, escaped or not, could be read, but never be stored again.
             json.dumps(fields, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             fields = text
         if isinstance(fields, dict):
+            _require_exact(fields)
             return cls(fields)
         found = "is not JSON" if fields is text else f"is JSON, but a {type(fields).__name__}"
         raise MisconfiguredSecret(f"the secret's value {found}, not an object", _CURE)
@@ -66,7 +71,13 @@ class Secret(Mapping[str, Any]):
         """Every text in it that must not be shown: all but the values of PUBLIC_KEYS."""
         for key, value in self._fields.items():
             if key not in PUBLIC_KEYS:
-                yield from _texts(value)
+                yield from (str(leaf) for leaf, _ in _leaves(value))
+
+    def passwords(self) -> Iterator[str]:
+        """Every text in it under a key that says "password", at any depth."""
+        for leaf, named in _leaves(self._fields):
+            if named and isinstance(leaf, str):
+                yield leaf
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401 JSON has no better type
         return self._fields[key]
@@ -90,16 +101,35 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     raise MisconfiguredSecret("the secret's value has a key twice", "Store every key once.")
 
 
-def _texts(value: object) -> Iterator[str]:
+def _exact(number: str) -> float:
+    """The number; NaN for one that would be written back as another."""
+    read = float(number)
+    try:
+        same = math.isfinite(read) and Decimal(repr(read)) == Decimal(number)
+    except InvalidOperation:  # an exponent beyond all bounds
+        same = False
+    return read if same else math.nan
+
+
+def _require_exact(fields: Mapping[str, Any]) -> None:
+    for key, value in fields.items():
+        if any(leaf != leaf for leaf, _ in _leaves(value)):  # noqa: PLR0124 NaN alone is not itself
+            raise MisconfiguredSecret(
+                f"the secret's value has under {key!r} a number that cannot be stored again as it"
+                " is: it has too many digits, or is none of JSON's",
+                f"Store {key!r} as text, or with 15 digits at most.",
+            )
+
+
+def _leaves(value: object) -> Iterator[tuple[str | float, bool]]:
+    """Texts and numbers, each with whether a key above it says "password"."""
     # No recursion: JSON may nest deeper than Python calls.
-    waiting = [value]
+    waiting = [(value, False)]
     while waiting:
-        item = waiting.pop()
-        if isinstance(item, str):
-            yield item
-        elif isinstance(item, Mapping):
-            waiting += item.values()
+        item, named = waiting.pop()
+        if isinstance(item, Mapping):
+            waiting += [(one, named or "password" in key.lower()) for key, one in item.items()]
         elif isinstance(item, list):
-            waiting += item
-        elif isinstance(item, int | float) and not isinstance(item, bool):
-            yield str(item)
+            waiting += [(one, named) for one in item]
+        elif isinstance(item, str | int | float) and not isinstance(item, bool):
+            yield item, named

@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rotators.dispatcher import Outcome
     from rotators.errors import RotationError
-    from rotators.redaction import Redactor
     from rotators.request import RotationRequest
 
 SERVICE = "rotators"
@@ -38,19 +35,6 @@ def logger() -> Any:  # noqa: ANN401 Powertools is not imported with this module
     from aws_lambda_powertools import Logger
 
     return Logger(service=SERVICE, location=None, logger_handler=_Stdout())
-
-
-@contextmanager
-def scrubbing(redactor: Redactor) -> Iterator[None]:
-    """Every log record of the process, whoever logs it, passes ``redactor`` meanwhile."""
-    handlers = [*logger().handlers, *logging.getLogger().handlers]
-    for handler in handlers:
-        handler.addFilter(redactor)
-    try:
-        yield
-    finally:
-        for handler in handlers:
-            handler.removeFilter(redactor)
 
 
 class Telemetry:

@@ -22,8 +22,9 @@ _USUAL = (
 
 # Both ways out of "the server's certificate is not trusted", for whichever engine meets it.
 CURE = (
-    "Set ROTATION_CA_BUNDLE to a PEM file with the authority that issued the server's certificate"
-    ' (for RDS: its global bundle), or, to give up encryption, store "ssl": false in the secret.'
+    "Build the authority that issued the server's certificate into the function (make deploy"
+    " RDS_CA_BUNDLE=…), or set ROTATION_CA_BUNDLE to a PEM file that has it; or, to give up"
+    ' encryption, store "ssl": false in the secret.'
 )
 
 

@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from rotators.aws_errors import Service
 from rotators.errors import (
     AccessDenied,
     MisconfiguredSecret,
-    RotationError,
     RotationRejected,
-    ServiceUnavailable,
-    UnexpectedError,
     VersionExists,
     VersionNotFound,
 )
@@ -46,8 +44,8 @@ class StoredValue:
     text: str | None = field(repr=False)
 
 
-class Versions(Protocol):
-    """The versions of secrets. Each method is one call, and repeatable.
+class ReadsVersions(Protocol):
+    """The versions of secrets, to be read. Each method is one call, and repeatable.
 
     Every method raises AccessDenied, ServiceUnavailable or, for a secret that does not exist or
     is to be deleted, RotationRejected.
@@ -61,6 +59,16 @@ class Versions(Protocol):
     ) -> StoredValue:
         """One value. Raises VersionNotFound; a version without a value counts as not there."""
 
+    def unlabelled(self, secret_id: str) -> list[str]:
+        """Ids of the versions that carry no label, newest first."""
+
+
+class Versions(ReadsVersions, Protocol):
+    """The versions of secrets, to be written as well: by the dispatcher, and by nobody else.
+
+    Each method raises as those that read.
+    """
+
     def put_pending(
         self, secret_id: str, version_id: str, text: str, rotation_token: str | None
     ) -> None:
@@ -70,9 +78,6 @@ class Versions(Protocol):
         self, secret_id: str, stage: str, *, to: str | None = None, remove_from: str | None = None
     ) -> None:
         """Moves or removes a label. Raises RotationRejected if it is not where it was said."""
-
-    def unlabelled(self, secret_id: str) -> list[str]:
-        """Ids of the versions that carry no label, newest first."""
 
     def tag(self, secret_id: str, key: str, value: str) -> None:
         """Puts a tag on the secret, in the place of one with this key. Never a secret value."""
@@ -156,63 +161,51 @@ class SecretsManager:
 
 @contextmanager
 def _errors(operation: str) -> Iterator[None]:
-    """Translates what boto3 raises."""
-    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+    """Translates what boto3 raises: as every API's, but for what Secrets Manager alone says."""
+    from botocore.exceptions import ClientError, ParamValidationError
 
-    try:
-        yield
-    except ClientError as error:
-        details = error.response.get("Error", {})
-        code, message = str(details.get("Code")), str(details.get("Message"))
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        raised = _translated(operation, code, message, int(status))
-    except ParamValidationError as error:
-        raised = MisconfiguredSecret(f"{operation} cannot be sent: {error}", "Mend what it names.")
-    except BotoCoreError as error:
-        raised = ServiceUnavailable(
-            f"{operation} could not be sent: {error}",
-            "The function needs a way to the Secrets Manager endpoint (VPC endpoint or NAT, open"
-            " on port 443), a Region and credentials.",
-        )
-    else:
-        return
-    raise raised from None
+    with _SERVICE.errors(operation):
+        try:
+            yield
+        except ClientError as error:
+            said = _said(operation, error.response.get("Error", {}))
+            if said is None:
+                raise
+        except ParamValidationError as error:
+            said = MisconfiguredSecret(f"{operation} cannot be sent: {error}", _MEND)
+        else:
+            return
+        raise said from None
 
 
-def _translated(operation: str, code: str, message: str, status: int) -> Exception:
+def _said(operation: str, details: Mapping[str, str]) -> Exception | None:
+    """What an answer tells of a version, if it is no failure."""
+    code, message = details.get("Code"), str(details.get("Message"))
     if operation == "GetSecretValue" and (code == _NO_RESOURCE or _OTHER_STAGE in message):
         return VersionNotFound(message)
-    if code == "ResourceExistsException":
-        return VersionExists(message)
-    if operation == "UpdateSecretVersionStage" and code == "InvalidParameterException":
-        code = "InvalidRequestException"  # the label is not where it was said
-    passing = status >= _SERVER_ERROR or "Throttl" in code or "TooMany" in code
-    kind, cure = (ServiceUnavailable, _RETRIED) if passing else _KINDS.get(code, _DEFECT)
-    return kind(f"{operation} was refused: {code}: {message.rstrip('.')}", cure)
+    return VersionExists(message) if code == "ResourceExistsException" else None
 
 
-_SERVER_ERROR = 500
 _NO_RESOURCE = "ResourceNotFoundException"
 _OTHER_STAGE = "VersionStage that is not associated"  # of an InvalidRequestException
-_RETRIED = "Secrets Manager will call again."
-_DEFECT = (UnexpectedError, "Report this as a defect, with the message.")
+_MEND = "Mend what the message names."
+_NOT_THERE = (RotationRejected, "Look at the secret and its versions with describe-secret.")
+_NOT_TAKEN = (MisconfiguredSecret, _MEND)
 _DENIED = (
     AccessDenied,
     "Allow this action on this secret to the function's role, and the use of its KMS key.",
 )
-_CREDENTIALS = (AccessDenied, "Give the function (or your shell) valid AWS credentials.")
-_NOT_THERE = (RotationRejected, "Look at the secret and its versions with describe-secret.")
-_NOT_TAKEN = (MisconfiguredSecret, "Mend what the message names.")
-_KINDS: Mapping[str, tuple[type[RotationError], str]] = {
-    "AccessDeniedException": _DENIED,
-    "DecryptionFailure": _DENIED,
-    "EncryptionFailure": _DENIED,
-    "ExpiredTokenException": _CREDENTIALS,
-    "InvalidSignatureException": _CREDENTIALS,
-    "UnrecognizedClientException": _CREDENTIALS,
-    "InvalidRequestException": _NOT_THERE,
-    _NO_RESOURCE: _NOT_THERE,
-    "InvalidParameterException": _NOT_TAKEN,
-    "LimitExceededException": _NOT_TAKEN,
-    "ValidationException": _NOT_TAKEN,
-}
+_SERVICE = Service(
+    "secretsmanager",
+    "Secrets Manager",
+    means={
+        "AccessDeniedException": _DENIED,
+        "DecryptionFailure": _DENIED,
+        "EncryptionFailure": _DENIED,
+        "InvalidRequestException": _NOT_THERE,
+        _NO_RESOURCE: _NOT_THERE,
+        "UpdateSecretVersionStage: InvalidParameterException": _NOT_THERE,  # of the label
+        "InvalidParameterException": _NOT_TAKEN,
+        "ValidationException": _NOT_TAKEN,
+    },
+)

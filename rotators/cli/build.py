@@ -88,17 +88,18 @@ def build(
     version = this_python() if python == HOST else python
     machine = this_architecture() if architecture == HOST else architecture
     if sizes:
-        recipes = [
-            Recipe(Target(name, version, each), boto3, ca_bundle)
-            for name in chosen
-            for each in ARCHITECTURES
-        ]
-        click.echo(measured(recipes))
+        targets = [Target(name, version, each) for name in chosen for each in ARCHITECTURES]
+        click.echo(measured([Recipe(target, boto3, ca_bundle) for target in targets]))
         return
     for name in chosen:
-        folder = into or _BUILT / name
-        build_function(Recipe(Target(name, version, machine), boto3, ca_bundle), folder)
-        click.echo(f"{folder}: {size(folder):.1f} MB, Python {version}, {machine}")
-        if zipped:
-            archive = pack(folder, folder.with_name(f"{folder.name}.zip"))
-            click.echo(f"{archive.path}: {archive.kilobytes:,} KB, sha256 {archive.sha256}")
+        recipe = Recipe(Target(name, version, machine), boto3, ca_bundle)
+        _write(recipe, into or _BUILT / name, zipped=zipped)
+
+
+def _write(recipe: Recipe, folder: Path, *, zipped: bool) -> None:
+    build_function(recipe, folder)
+    target = recipe.target
+    click.echo(f"{folder}: {size(folder):.1f} MB, Python {target.python}, {target.architecture}")
+    if zipped:
+        archive = pack(folder, folder.with_name(f"{folder.name}.zip"))
+        click.echo(f"{archive.path}: {archive.kilobytes:,} KB, sha256 {archive.sha256}")

@@ -51,7 +51,7 @@ class Engine(ABC):
     """
 
     name: ClassVar[str]
-    driver: ClassVar[Driver]
+    driver: ClassVar[Driver | None] = None  # what it needs besides the standard library
     default_port: ClassVar[int]
     default_dbname: ClassVar[str]
     username_limit: ClassVar[NameLimit]

@@ -27,8 +27,9 @@ class DatabaseRotator(Rotator):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.driver = cls.engine.driver
-        cls.strategies = strategies_of(cls.engine)
+        if hasattr(cls, "engine"):  # else it is the base of several that name theirs
+            cls.driver = cls.engine.driver
+            cls.strategies = strategies_of(cls.engine)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -43,7 +44,8 @@ class DatabaseRotator(Rotator):
     def create(self, rotation: Rotation) -> Secret:
         with self._about(rotation.current, rotation) as current:
             self._require_strategy_said(rotation.current)
-            self.engine.driver.require()
+            if self.engine.driver:
+                self.engine.driver.require()
             password = self.settings.passwords.generate(self.engine.excluded_characters)
             fields = self._strategy.successor(current, rotation.current)
             return rotation.current.replace(**fields, password=password)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.client import BaseClient
 
-from rotators import rds, redshift_api
+from rotators import rds
+from rotators.database import redshift_api
 from tests.deploy.iam import Request, Values
 from tests.deploy.stack import ACCOUNT, REGION
 

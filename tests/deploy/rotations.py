@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rotators.database.redshift_api import RedshiftLookups
 from rotators.database.rotator import DatabaseRotator
 from rotators.database.users import AdministersUsers
 from rotators.issued.twitter import TwitterOAuthRotator
-from rotators.redshift_api import RedshiftLookups
 from rotators.registry import Registry
 from rotators.settings import StrategyName
 from rotators.testing.bench import Bench

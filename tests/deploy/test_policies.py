@@ -176,7 +176,7 @@ def test_nothing_but_what_was_recorded_asks_aws() -> None:
         if path.relative_to(package).parts[0] not in {"cli", "testing"}
         and re.search(r"\bboto3\.|^from rotators import .*\baws\b", path.read_text(), re.MULTILINE)
     }
-    assert asking == {"aws.py", "handler.py", "rds.py", "redshift_api.py"}
+    assert asking == {"aws.py", "handler.py", "rds.py", "database/redshift_api.py"}
 
 
 def test_a_secret_of_another_account_is_another_accounts_alone() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rotators.deadline import RESERVE_SECONDS, Deadline
+from rotators.deadline import RESERVE_SECONDS, Deadline, served, serving
 from rotators.errors import DeadlineExceeded
 
 
@@ -53,3 +53,20 @@ def test_milliseconds_are_whole_and_never_zero() -> None:
 def test_the_clock_of_a_deadline_is_the_monotonic_one_unless_told_otherwise() -> None:
     left = Deadline.after(30).remaining("a login")
     assert 28 < left <= 30 - RESERVE_SECONDS
+
+
+def test_too_little_time_says_how_much_and_for_what() -> None:
+    deadline = Deadline(at=1004.25, clock=Clock())
+    assert deadline.remaining("a call", least=4) == 4.25
+    with pytest.raises(DeadlineExceeded, match=r"has 4\.2 s left, too few for: a call"):
+        deadline.remaining("a call", least=4.25)
+
+
+def test_the_deadline_that_is_served_is_the_innermost() -> None:
+    one, other = Deadline(at=1), Deadline(at=2)
+    assert served() is None
+    with serving(one):
+        with serving(other):
+            assert served() is other
+        assert served() is one
+    assert served() is None

@@ -150,15 +150,27 @@ def test_scrubbing_keeps_the_type_and_drops_the_cause(kind: type[RotationError])
     assert clean.__traceback__ is None
 
 
-def test_scrubbing_copes_with_an_error_that_has_a_constructor_of_its_own() -> None:
-    class TokenExpired(PermanentError):
-        def __init__(self, hours: int) -> None:
-            super().__init__(f"expired {hours} hours ago", "Issue another.")
+class TokenExpired(LoginRefused):
+    """One of somebody else's, who shows it in a way of his own."""
 
+    def __init__(self, hours: int) -> None:
+        super().__init__(f"expired {hours} hours ago", "Issue another.")
+        self.token = "hunter2"
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} [{self.token}]"
+
+    def __repr__(self) -> str:
+        return f"TokenExpired({self.token})"
+
+
+def test_what_somebody_elses_class_adds_is_left_out_by_scrubbing_and_its_reason_is_kept() -> None:
     clean = TokenExpired(3).about(secret="arn").scrubbed(str.upper)
-    assert isinstance(clean, PermanentError)
-    assert clean.found == "EXPIRED 3 HOURS AGO"
+    assert type(clean) is LoginRefused
+    assert str(clean) == "secret 'ARN': EXPIRED 3 HOURS AGO. ISSUE ANOTHER."
+    assert "hunter2" not in repr(clean)
     assert clean.reason == "token-expired"
+    assert clean.scrubbed(str.upper).reason == "token-expired"
 
 
 def test_the_runbook_has_an_entry_for_every_reason() -> None:

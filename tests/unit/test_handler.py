@@ -310,6 +310,10 @@ def test_an_error_class_of_somebody_else_cannot_break_the_edge(world: World) -> 
     class PolicyError(PermanentError):
         def __init__(self, password: str) -> None:
             super().__init__(f"not {password}", "Draw another.")
+            self.password = password
+
+        def __str__(self) -> str:
+            return f"{super().__str__()} ({self.password})"
 
     def accepts(password: str) -> bool:
         raise PolicyError(password)
@@ -318,7 +322,8 @@ def test_an_error_class_of_somebody_else_cannot_break_the_edge(world: World) -> 
     with pytest.raises(RotationError) as caught:
         world.driver.rotate(world.arn)
     assert_scrubbed(caught.value)
-    assert f"not {REDACTED}" in str(caught.value)
+    assert str(caught.value).endswith(f": not {REDACTED}. Draw another.")
+    assert world.log.lines()[-1]["reason"] == "policy-error"
     world.assert_tells_no_secret(caught.value)
 
 
@@ -349,12 +354,9 @@ def test_a_late_event_is_rejected_without_a_login(world: World) -> None:
 
 
 def test_nothing_of_one_invocation_is_left_to_the_next(world: World) -> None:
-    handlers = [*telemetry.logger().handlers, *logging.getLogger().handlers]
-    before = [list(each.filters) for each in handlers]
     world.driver.rotate(world.arn)
     with pytest.raises(InvalidEvent):
         handler.lambda_handler({}, None)
-    assert [each.filters for each in handlers] == before
     assert "secret_arn" not in world.log.lines()[-1]
     telemetry.logger().info(OLD_PASSWORD)
     assert OLD_PASSWORD in world.log.lines()[-1]["message"]

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -24,7 +23,7 @@ from rotators.errors import (
     ServiceUnavailable,
     UnexpectedError,
 )
-from rotators.rds import Endpoint, Host, Kind, Lookups, is_reader, rds_client, writer_of
+from rotators.rds import Endpoint, Host, Kind, Lookups, rds_client, writer_of
 
 Client = Any  # boto3 makes its clients at run time
 
@@ -130,17 +129,11 @@ def test_a_name_of_rds_is_taken_apart_in_every_partition(
 @pytest.mark.parametrize("host", STRANGERS, ids=lambda host: ascii(host[:40]))
 def test_any_other_name_is_no_name_of_rds_and_stays_as_it_is(host: str) -> None:
     assert Host.parse(host) is None
-    assert not is_reader(host)
     assert writer_of(host) == host
 
 
 def test_the_longest_label_is_one_of_63_characters() -> None:
     assert Host.parse(READER.replace("shop", "s" * 63)) is not None
-
-
-def test_only_a_clusters_reader_endpoint_is_a_reader() -> None:
-    assert is_reader(READER)
-    assert not any(map(is_reader, (INSTANCE, WRITER, CUSTOM, PROXY)))
 
 
 @pytest.mark.parametrize("home", [home for home, _ in PARTITIONS])
@@ -597,15 +590,15 @@ CALLS: dict[str, tuple[str, Callable[[Lookups], object]]] = {
 ERRORS: list[tuple[str, int, type[RotationError], str]] = [
     ("AccessDenied", 403, AccessDenied, "Allow rds:{}"),
     ("AccessDenied", 400, AccessDenied, "Allow rds:{}"),
-    ("ExpiredToken", 403, AccessDenied, "valid credentials"),
-    ("InvalidClientTokenId", 403, AccessDenied, "valid credentials"),
-    ("SignatureDoesNotMatch", 403, AccessDenied, "valid credentials"),
-    ("AuthFailure", 401, AccessDenied, "valid credentials"),
-    ("Throttling", 400, ServiceUnavailable, "VPC endpoint"),
-    ("ThrottlingException", 400, ServiceUnavailable, "VPC endpoint"),
-    ("RequestLimitExceeded", 400, ServiceUnavailable, "VPC endpoint"),
-    ("TooManyRequestsException", 429, ServiceUnavailable, "VPC endpoint"),
-    ("InternalFailure", 500, ServiceUnavailable, "VPC endpoint"),
+    ("ExpiredToken", 403, AccessDenied, "valid AWS credentials"),
+    ("InvalidClientTokenId", 403, AccessDenied, "valid AWS credentials"),
+    ("SignatureDoesNotMatch", 403, AccessDenied, "valid AWS credentials"),
+    ("AuthFailure", 401, AccessDenied, "valid AWS credentials"),
+    ("Throttling", 400, ServiceUnavailable, "will call again"),
+    ("ThrottlingException", 400, ServiceUnavailable, "will call again"),
+    ("RequestLimitExceeded", 400, ServiceUnavailable, "will call again"),
+    ("TooManyRequestsException", 429, ServiceUnavailable, "will call again"),
+    ("InternalFailure", 500, ServiceUnavailable, "will call again"),
     ("ServiceUnavailable", 503, ServiceUnavailable, "will call again"),
     ("InvalidParameterValue", 400, UnexpectedError, "Report this"),
 ]
@@ -730,17 +723,12 @@ def test_whoever_answers_in_place_of_rds_is_not_believed(
     assert "hunter2" not in str(error)
 
 
-def test_a_silent_endpoint_is_given_up_within_its_time(
-    monkeypatch: pytest.MonkeyPatch, quick: None
-) -> None:
+def test_a_silent_endpoint_is_given_up(monkeypatch: pytest.MonkeyPatch, quick: None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        started = time.monotonic()
         error = asked(monkeypatch, silent.getsockname()[1])
-        took = time.monotonic() - started
     assert isinstance(error, ServiceUnavailable)
     assert "DescribeDBInstances could not be sent: Read timeout" in error.found
     assert "VPC endpoint" in error.cure
-    assert took < 5
 
 
 def test_an_endpoint_that_nobody_listens_on_is_told_with_the_way_there(

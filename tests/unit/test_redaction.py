@@ -5,14 +5,19 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import sys
+import threading
+import warnings
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
+from aws_lambda_powertools import Logger
 
-from rotators.redaction import REDACTED, Redactor
+from rotators.redaction import REDACTED, Redactor, scrubbing
 from rotators.secret import Secret
 
 # By what is nasty about each; a value is never a test's name.
@@ -52,8 +57,20 @@ LAYERS: dict[str, Callable[[str], str]] = {
     "repr of bytes": lambda value: repr(value.encode(errors="surrogatepass")),
     "JSON": json.dumps,
     "JSON, not escaped": lambda value: json.dumps(value, ensure_ascii=False),
+    "JSON in JSON": lambda value: json.dumps(json.dumps({"key": value})),
+    "repr of JSON": lambda value: repr(json.dumps({"key": value, "other": "it's"})),
+    "repr of a repr": lambda value: repr(f"{value!r} isn't"),
+    "JSON of a repr": lambda value: json.dumps(repr([value])),
     "URL": lambda value: quote(value, safe="", errors="replace"),
+    "URL, in lower case": lambda value: re.sub(
+        "%..", lambda code: code[0].lower(), quote(value, safe="", errors="replace")
+    ),
+    "path": lambda value: quote(value, errors="replace"),
     "form": lambda value: quote_plus(value, errors="replace"),
+    "base64": lambda value: b64encode(value.encode(errors="surrogatepass")).decode(),
+    "base64 of URLs": lambda value: urlsafe_b64encode(
+        value.encode(errors="surrogatepass")
+    ).decode(),
 }
 
 
@@ -99,6 +116,21 @@ def test_a_value_is_found_in_every_shape(redactor: Redactor, nasty: str, layer: 
     assert text.endswith(" after")
     assert not leaks(value, text)
     assert shown.strip("'\"") not in text.replace(REDACTED, "")
+
+
+@pytest.mark.parametrize("user", ["", "u", "us", "user"])
+@pytest.mark.parametrize("after", ["", "\n", ":realm"])
+def test_a_value_is_found_within_something_longer_in_base64(
+    redactor: Redactor, user: str, after: str
+) -> None:
+    redactor.hide(["hunter2?hunter2>>"])
+    for encode in (b64encode, urlsafe_b64encode):
+        shown = encode(f"{user}:hunter2?hunter2>>{after}".encode()).decode()
+        text = redactor.scrub(f"Basic {shown}")
+        assert REDACTED in text
+        # Of a character that is shared with a neighbour, some bits are left.
+        assert b"unter" not in b64decode(text.partition(REDACTED)[0][6:] + "====")
+        assert len(text.replace(REDACTED, "")) <= len(shown) - 20 + len("Basic ")
 
 
 @pytest.mark.parametrize("nasty", NASTY)
@@ -182,6 +214,21 @@ def test_passwords_are_hidden_at_any_length(redactor: Redactor, key: str) -> Non
     assert redactor.scrub("a z b") == f"a {REDACTED} b"
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"auth": {"password": "z"}},
+        {"auth": [{"x": {"oldPassword": "z"}}]},
+        {"passwords": ["z"]},
+        {"password": {"value": {"now": "z"}}},
+    ],
+    ids=["nested", "in a list", "a list", "an object"],
+)
+def test_passwords_are_hidden_at_any_depth(redactor: Redactor, fields: dict[str, Any]) -> None:
+    redactor.hide_secret(Secret(fields))
+    assert redactor.scrub("a z b") == f"a {REDACTED} b"
+
+
 @pytest.mark.parametrize("value", [None, True, False, 0, 1, 90])
 def test_what_is_no_text_under_a_password_key_does_not_blank_out_the_log(
     redactor: Redactor, value: object
@@ -207,6 +254,59 @@ def test_a_value_that_only_the_arguments_complete_is_found(redactor: Redactor) -
     made = record("%s-%s", "hunter2", "hunter2")
     redactor.filter(made)
     assert made.getMessage() == REDACTED
+
+
+@pytest.mark.parametrize(
+    ("message", "args"),
+    [
+        ("%d items of hunter2-hunter2", ("hunter2-hunter2",)),
+        ("no argument", ("hunter2-hunter2",)),
+        ("%s and %s", ("hunter2-hunter2",)),
+        ("%(name)s", ({"password": "hunter2-hunter2"},)),
+        ("%y", ("hunter2-hunter2",)),
+    ],
+    ids=["type", "too many", "too few", "key", "letter"],
+)
+def test_a_message_that_its_arguments_do_not_fit_is_shown_scrubbed(
+    redactor: Redactor,
+    log: tuple[logging.Logger, io.StringIO],
+    capsys: pytest.CaptureFixture[str],
+    message: str,
+    args: tuple[object, ...],
+) -> None:
+    logger, stream = log
+    redactor.hide(["hunter2-hunter2"])
+    logger.warning(message, *args)
+    assert REDACTED in stream.getvalue()
+    assert message.partition(" of ")[0] in stream.getvalue()
+    assert "hunter2" not in stream.getvalue() + capsys.readouterr().err
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise ZeroDivisionError("hunter2-hunter2")
+
+
+@pytest.mark.parametrize(
+    ("said", "extra"),
+    [
+        ((Unshowable(),), {}),
+        (("%s", Unshowable()), {}),
+        (("is fine",), {"what": "hunter2-hunter2", "more": [Unshowable()]}),
+    ],
+    ids=["message", "argument", "extra"],
+)
+def test_what_cannot_be_shown_is_left_out_and_fails_nothing(
+    redactor: Redactor,
+    log: tuple[logging.Logger, io.StringIO],
+    capsys: pytest.CaptureFixture[str],
+    said: tuple[object, ...],
+    extra: dict[str, object],
+) -> None:
+    logger, stream = log
+    logger.warning(*said, extra=extra, stack_info=True)
+    assert stream.getvalue() == "a log line that cannot be shown\n"
+    assert capsys.readouterr().err == ""
 
 
 def test_a_message_with_percent_signs_is_not_formatted_again(redactor: Redactor) -> None:
@@ -310,3 +410,117 @@ def test_a_traceback_that_another_handler_has_cached_is_replaced(redactor: Redac
     assert "hunter2" in (made.exc_text or "")
     redactor.filter(made)
     assert "hunter2" not in logging.Formatter().format(made)
+
+
+def test_a_traceback_without_its_exception_and_a_stack_are_scrubbed(redactor: Redactor) -> None:
+    redactor.hide(["hunter2-hunter2"])
+    made = record("message")
+    made.exc_text, made.stack_info = "E: hunter2-hunter2", "S: hunter2-hunter2"
+    redactor.filter(made)
+    assert (made.exc_text, made.stack_info) == (f"E: {REDACTED}", f"S: {REDACTED}")
+
+
+# ── the whole process's log, for the time of a step ──
+
+
+@pytest.fixture
+def hiding(redactor: Redactor) -> Redactor:
+    redactor.hide(["hunter2-hunter2"])
+    return redactor
+
+
+def test_meanwhile_every_record_is_scrubbed(
+    hiding: Redactor, caplog: pytest.LogCaptureFixture
+) -> None:
+    with scrubbing(hiding):
+        logging.getLogger("a.driver").warning(
+            "sent %s", "hunter2-hunter2", extra={"more": "is hunter2-hunter2"}
+        )
+    (logged,) = caplog.records
+    assert logged.getMessage() == f"sent {REDACTED}"
+    assert logged.__dict__["more"] == f"is {REDACTED}"
+
+
+def test_a_logger_that_is_made_meanwhile_brings_no_handler_that_is_spared(hiding: Redactor) -> None:
+    stream = io.StringIO()
+    with scrubbing(hiding):
+        theirs = Logger(service="theirs", stream=stream)
+        theirs.warning("sent hunter2-hunter2", more={"deep": ["hunter2-hunter2"]})
+    said = json.loads(stream.getvalue())
+    assert said["message"] == f"sent {REDACTED}"
+    assert said["more"] == {"deep": [REDACTED]}
+
+
+def test_the_handler_of_last_resort_is_not_spared(
+    hiding: Redactor, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = logging.getLogger("rotators.tests.alone")
+    monkeypatch.setattr(alone, "propagate", False)
+    with scrubbing(hiding):
+        alone.warning("sent hunter2-hunter2")
+    assert capsys.readouterr().err == f"sent {REDACTED}\n"
+
+
+def test_a_warning_is_scrubbed_and_goes_where_it_went(
+    hiding: Redactor,
+) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with scrubbing(hiding):
+            warnings.warn("with hunter2-hunter2", DeprecationWarning, stacklevel=1)
+    assert [(one.category, str(one.message)) for one in told] == [
+        (DeprecationWarning, f"with {REDACTED}")
+    ]
+
+
+def test_of_steps_at_once_each_hides_its_own_to_its_end(caplog: pytest.LogCaptureFixture) -> None:
+    """The first to begin is the first to end."""
+    one, other = Redactor(), Redactor()
+    one.hide(["of-the-first"])
+    other.hide(["of-the-other"])
+    before = logging.Logger.callHandlers, warnings.showwarning
+    began, ends = threading.Event(), threading.Event()
+
+    def step() -> None:
+        with scrubbing(one):
+            began.set()
+            ends.wait(30)
+
+    thread = threading.Thread(target=step)
+    thread.start()
+    began.wait(30)
+    with scrubbing(other):
+        logging.getLogger("a.driver").warning("of-the-first of-the-other")
+        ends.set()
+        thread.join(30)
+        logging.getLogger("a.driver").warning("of-the-first of-the-other")
+    assert caplog.messages == [f"{REDACTED} {REDACTED}", f"of-the-first {REDACTED}"]
+    assert (logging.Logger.callHandlers, warnings.showwarning) == before
+
+
+def test_an_error_ends_it_as_well(hiding: Redactor, caplog: pytest.LogCaptureFixture) -> None:
+    before = logging.Logger.callHandlers, warnings.showwarning
+    with pytest.raises(KeyError), scrubbing(hiding):
+        raise KeyError
+    assert (logging.Logger.callHandlers, warnings.showwarning) == before
+    logging.getLogger("a.driver").warning("hunter2-hunter2")
+    assert caplog.messages == ["hunter2-hunter2"]
+
+
+def test_what_somebody_puts_around_it_meanwhile_stays(
+    hiding: Redactor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[logging.LogRecord] = []
+    monkeypatch.setattr(logging.Logger, "callHandlers", logging.Logger.callHandlers)
+    with scrubbing(hiding):
+        ours = logging.Logger.callHandlers
+
+        def traced(itself: logging.Logger, made: logging.LogRecord) -> None:
+            seen.append(made)
+            ours(itself, made)
+
+        monkeypatch.setattr(logging.Logger, "callHandlers", traced)
+    with scrubbing(hiding):
+        logging.getLogger("a.driver").warning("hunter2-hunter2")
+    logging.getLogger("a.driver").warning("hunter2-hunter2")
+    assert [made.getMessage() for made in seen] == [REDACTED, "hunter2-hunter2"]

@@ -14,7 +14,7 @@ from rotators.request import RotationRequest, Step
 from rotators.rotator import Rotation, Rotator
 from rotators.secret import Secret
 from rotators.settings import Settings
-from rotators.versions import SecretMetadata, StoredValue
+from rotators.versions import ReadsVersions, SecretMetadata, StoredValue
 
 VERSION = "v" * 32
 ROTATION_TOKEN = "rotation-token-of-thirty-six-letters"
@@ -46,22 +46,6 @@ class FakeVersions:
 
     def describe(self, secret_id: str) -> SecretMetadata:
         raise AssertionError("hooks do not ask for labels")
-
-    def put_pending(
-        self, secret_id: str, version_id: str, text: str, rotation_token: str | None
-    ) -> None:
-        raise AssertionError("hooks do not write")
-
-    def move_stage(
-        self, secret_id: str, stage: str, *, to: str | None = None, remove_from: str | None = None
-    ) -> None:
-        raise AssertionError("hooks do not write")
-
-    def tag(self, secret_id: str, key: str, value: str) -> None:
-        raise AssertionError("hooks do not write")
-
-    def untag(self, secret_id: str, key: str) -> None:
-        raise AssertionError("hooks do not write")
 
 
 def say(sentence: str, /, *, warning: bool = False, **facts: object) -> None:
@@ -191,3 +175,9 @@ def test_finishing_does_nothing_unless_a_rotator_says_so() -> None:
     versions = FakeVersions()
     Least(Settings()).finish(rotation(versions, Secret({})))
     assert versions.reads == []
+
+
+def test_hooks_are_handed_nothing_to_write_with() -> None:
+    assert Rotation.__annotations__["versions"] == ReadsVersions.__name__
+    offered = {name for name in vars(ReadsVersions) if not name.startswith("_")}
+    assert offered == {"describe", "get", "unlabelled"}

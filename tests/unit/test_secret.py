@@ -129,6 +129,48 @@ def test_a_key_that_stands_twice_is_refused_at_any_depth(text: str) -> None:
     assert_tells_nothing(caught.value)
 
 
+@pytest.mark.parametrize(
+    "number",
+    [
+        "1e400",
+        "-1e400",
+        "1e-400",
+        "1e99999999999999999999",
+        "1e-99999999999999999999",
+        "12345678901234567.123456",
+        "0.1234567890123456789",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+    ],
+)
+@pytest.mark.parametrize(
+    "around", ["%s", "[%s]", '[[1], ["a", %s]]', '{"far": 1, "limit": %s}', '[{"limit": %s}]']
+)
+def test_a_number_that_would_be_stored_as_another_is_refused_by_its_key(
+    number: str, around: str
+) -> None:
+    text = f'{{"password": "{PASSWORD}", "limit": {around.replace("%s", number)}}}'
+    with pytest.raises(MisconfiguredSecret) as caught:
+        Secret.parse(text)
+    assert "under 'limit' a number that cannot be stored again" in caught.value.found
+    assert "Store 'limit' as text" in caught.value.cure
+    assert number.strip("-") not in str(caught.value)
+    assert_tells_nothing(caught.value)
+
+
+@pytest.mark.parametrize("number", ["1.10", "-0.0", "1e3", "1.5E-7", "0.1", "1e308", "100.000"])
+def test_a_number_may_be_written_in_another_way(number: str) -> None:
+    again = json.loads(Secret.parse(f'{{"limit": {number}}}').to_json())
+    assert again == {"limit": float(number)}
+
+
+@pytest.mark.parametrize("text", ["1e400", "NaN", "[NaN]"])
+def test_a_number_alone_is_no_object(text: str) -> None:
+    with pytest.raises(MisconfiguredSecret, match=r"is JSON, but a (float|list), not an object"):
+        Secret.parse(text)
+
+
 @pytest.mark.parametrize("key", ["username", "password", "host", "dbname", "note"])
 def test_a_lone_surrogate_written_as_an_escape_is_refused(key: str) -> None:
     with pytest.raises(MisconfiguredSecret) as caught:

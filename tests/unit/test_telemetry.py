@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from rotators import telemetry
 from rotators.dispatcher import Outcome
 from rotators.errors import InvalidEvent, LoginRefused, ServerUnreachable
-from rotators.redaction import REDACTED, Redactor
 from rotators.request import RotationRequest, Step
-from rotators.telemetry import Telemetry, scrubbing
+from rotators.telemetry import Telemetry
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.unit.conftest import Output
 
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:app/db-a1B2c3"
@@ -178,35 +176,6 @@ def test_one_step_leaves_nothing_to_the_next(log: Output) -> None:
     Telemetry().succeeded(Outcome("did", None, None))
     assert set(log.lines()[1]) == ALWAYS | {"outcome", "duration_ms"}
     assert log.metrics()[1]["engine"] == "unknown"
-
-
-def test_while_scrubbing_every_record_of_the_process_is_scrubbed(
-    log: Output, caplog: pytest.LogCaptureFixture
-) -> None:
-    redactor = Redactor()
-    redactor.hide(["hunter2-hunter2"])
-    with scrubbing(redactor):
-        served(Telemetry()).say("is hunter2-hunter2", trace="hunter2-hunter2")
-        logging.getLogger("a.driver").warning("sent %s", "hunter2-hunter2")
-    assert REDACTED in log.text
-    assert f"sent {REDACTED}" in caplog.text
-    assert "hunter2" not in log.text + caplog.text
-
-
-def test_scrubbing_ends_also_after_an_error(log: Output) -> None:
-    handlers = [*telemetry.logger().handlers, *logging.getLogger().handlers]
-    before = [list(handler.filters) for handler in handlers]
-    redactor = Redactor()
-
-    def scrub() -> None:
-        with scrubbing(redactor):
-            assert all(redactor in handler.filters for handler in handlers)
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        scrub()
-    assert [handler.filters for handler in handlers] == before
-    assert handlers
 
 
 def test_there_is_one_logger_per_process() -> None:

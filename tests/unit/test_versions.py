@@ -319,10 +319,15 @@ ERRORS: list[tuple[str, int, type[RotationError], str]] = [
     ("DecryptionFailure", 400, AccessDenied, "KMS key"),
     ("EncryptionFailure", 400, AccessDenied, "KMS key"),
     ("ExpiredTokenException", 400, AccessDenied, "valid AWS credentials"),
+    ("ExpiredToken", 403, AccessDenied, "valid AWS credentials"),
+    ("InvalidClientTokenId", 403, AccessDenied, "valid AWS credentials"),
+    ("SignatureDoesNotMatch", 403, AccessDenied, "valid AWS credentials"),
     ("InvalidSignatureException", 400, AccessDenied, "valid AWS credentials"),
     ("UnrecognizedClientException", 400, AccessDenied, "valid AWS credentials"),
     ("InvalidRequestException", 400, RotationRejected, "describe-secret"),
-    ("LimitExceededException", 400, MisconfiguredSecret, "Mend what the message names"),
+    ("LimitExceededException", 400, ServiceUnavailable, "will call again"),
+    ("PriorRequestNotComplete", 400, ServiceUnavailable, "will call again"),
+    ("RequestLimitExceeded", 400, ServiceUnavailable, "will call again"),
     ("ValidationException", 400, MisconfiguredSecret, "Mend what the message names"),
     ("InternalServiceError", 500, ServiceUnavailable, "will call again"),
     ("InternalFailure", 500, ServiceUnavailable, "will call again"),
@@ -411,7 +416,7 @@ def test_an_endpoint_that_nobody_listens_on_is_told_with_the_ways_there(
             CALLS[operation][1](SecretsManager(client), "x")
         client.close()
     assert caught.value.found.startswith(f"{operation} could not be sent: Could not connect")
-    assert "VPC endpoint or NAT" in caught.value.cure
+    assert "com.amazonaws.REGION.secretsmanager, or a NAT" in caught.value.cure
     assert caught.value.__suppress_context__
 
 

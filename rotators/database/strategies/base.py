@@ -9,9 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, ClassVar
 
 from rotators.database.login import Login
-from rotators.database.users import AdministersUsers
 from rotators.errors import LoginRefused, MisconfiguredSecret, ValueRefused, ValueRejected
-from rotators.rds import Lookups
 
 if TYPE_CHECKING:
     from rotators.database.engine import Engine, Session
@@ -36,7 +34,6 @@ class Strategy(ABC):
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self.engine = engine
         self.settings = settings
-        self.lookups = engine.lookups() if isinstance(engine, AdministersUsers) else Lookups()
 
     @abstractmethod
     def successor(self, current: Login, secret: Secret) -> Mapping[str, str]:

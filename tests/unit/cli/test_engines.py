@@ -69,9 +69,9 @@ def test_json_says_all_of_it() -> None:
     assert found["memory"] == {
         "engine": "memory",
         "rotator": "rotators.testing.memory:MemoryRotator",
-        "driver": "json",
+        "driver": None,
         "installed": True,
-        "extra": "rotators[testing]",
+        "extra": None,
         "strategies": ["single-user", "alternating-users", "dual-password"],
         "error": None,
     }

@@ -61,22 +61,6 @@ class OneSecret:
     def describe(self, secret_id: str) -> SecretMetadata:
         raise AssertionError("a rotator does not ask for labels")
 
-    def put_pending(
-        self, secret_id: str, version_id: str, text: str, rotation_token: str | None
-    ) -> None:
-        raise AssertionError("a rotator does not write")
-
-    def move_stage(
-        self, secret_id: str, stage: str, *, to: str | None = None, remove_from: str | None = None
-    ) -> None:
-        raise AssertionError("a rotator does not write")
-
-    def tag(self, secret_id: str, key: str, value: str) -> None:
-        raise AssertionError("a rotator does not write")
-
-    def untag(self, secret_id: str, key: str) -> None:
-        raise AssertionError("a rotator does not write")
-
 
 class Said:
     def __init__(self) -> None:
@@ -107,11 +91,23 @@ def test_a_subclass_names_its_engine_and_is_done() -> None:
     class Mine(DatabaseRotator):
         engine = Memory
 
-    assert Mine.driver is Memory.driver
+    assert Mine.driver is Memory.driver is None
     assert Mine.strategies == tuple(StrategyName)
     strategy = Mine(Settings()).strategy
     # Errors show it by repr.
     assert (type(strategy), strategy) == (str, "single-user")
+
+
+def test_several_engines_may_share_a_base_that_has_none() -> None:
+    class Base(DatabaseRotator):
+        """Names no engine."""
+
+    class Mine(Base):
+        engine = PostgreSQLRotator.engine
+
+    assert (Base.driver, Base.strategies) == (None, ())
+    assert Mine.driver is PostgreSQLRotator.driver is not None
+    assert Mine.strategies == PostgreSQLRotator.strategies
 
 
 def test_the_engine_gets_the_bundle_of_the_settings() -> None:

@@ -1,17 +1,26 @@
-"""What the APIs of AWS answer when they have no answer."""
+"""What the APIs of AWS answer when they have no answer, in our words."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from rotators.errors import AccessDenied, RotationError, ServiceUnavailable, UnexpectedError
 
+Meaning = tuple[type[RotationError], str]  # and the cure
+
 _SERVER_ERROR, _UNAUTHORIZED = 500, (401, 403)
-_TOO_MUCH = re.compile("Throttl|TooMany|LimitExceeded")
+# By any of their names: every API has its own.
+_TOO_MUCH = re.compile("Throttl|TooMany|LimitExceeded|PriorRequestNotComplete")
+_CREDENTIALS = re.compile(
+    "ExpiredToken|RequestExpired|InvalidClientTokenId|UnrecognizedClient|MissingAuthenticationToken"
+    "|InvalidSignature|IncompleteSignature|SignatureDoesNotMatch|AuthFailure"
+)
+_LATER = (ServiceUnavailable, "Secrets Manager will call again.")
+_DEFECT = (UnexpectedError, "Report this as a defect, with the message.")
 
 
 class NotFound(LookupError):
@@ -20,15 +29,19 @@ class NotFound(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """An API by its name and its title; errors that begin with ``missing`` mean NotFound."""
+    """An API by its name and its title; errors that begin with ``missing`` mean NotFound.
+
+    ``means`` is what codes of its own mean, or of one operation's ("Operation: Code").
+    """
 
     name: str
     title: str
     missing: tuple[str, ...] = ()
+    means: Mapping[str, Meaning] = field(default_factory=dict)
 
     @contextmanager
     def errors(self, operation: str) -> Iterator[None]:
-        """Translates what boto3 raises: NotFound, AccessDenied, ServiceUnavailable."""
+        """Translates what boto3 raises: NotFound, AccessDenied, ServiceUnavailable, ``means``."""
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
@@ -59,12 +72,19 @@ class Service:
         code, message = details.get("Code", "no code"), str(details.get("Message"))
         if self.missing and code.startswith(self.missing):
             return NotFound(message)
-        kind: type[RotationError] = UnexpectedError
-        cure = "Report this as a defect, with the message."
-        if status >= _SERVER_ERROR or not details or _TOO_MUCH.search(code):
+        kind, cure = self._meaning(operation, code, status)
+        if not details:  # by whoever answers in the API's place
             kind, cure = ServiceUnavailable, self._way
-        elif status in _UNAUTHORIZED or code.startswith("AccessDenied"):
-            kind = AccessDenied
-            allow = f"Allow {self.name}:{operation} to the function's role"
-            cure = f"{allow}, or give valid credentials."
         return kind(f"{operation} was refused: {code}: {message.rstrip('.')}", cure)
+
+    def _meaning(self, operation: str, code: str, status: int) -> Meaning:
+        if status >= _SERVER_ERROR or _TOO_MUCH.search(code):
+            return _LATER
+        for own in (f"{operation}: {code}", code):
+            if own in self.means:
+                return self.means[own]
+        if _CREDENTIALS.search(code):
+            return AccessDenied, "Give the function (or your shell) valid AWS credentials."
+        if status in _UNAUTHORIZED or code.startswith("AccessDenied"):
+            return AccessDenied, f"Allow {self.name}:{operation} to the function's role."
+        return _DEFECT

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from rotators import aws
-from rotators.aws_lookups import NotFound, Service
+from rotators.aws_errors import NotFound, Service
 from rotators.errors import MisconfiguredSecret
 from rotators.rds import Endpoint, Lookups
 
