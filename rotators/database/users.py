@@ -65,11 +65,16 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user that exists. ``privileges`` are those that no rotation may lend to anybody."""
+    """A user that exists. ``privileges`` are those that no rotation may lend to anybody.
+
+    ``mark_proves`` is false where the user may have written the mark itself: it is then heeded
+    where it forbids, and no proof where it allows.
+    """
 
     name: str
     privileges: tuple[str, ...] = ()
     mark: Mark | None = None
+    mark_proves: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +119,6 @@ class AdministersUsers(Engine):
     admins_share_dbname: ClassVar[bool] = True
     # What knows where an admin secret leads that AWS manages by itself.
     lookups: ClassVar[type[Lookups]] = Lookups
-    # False: a user may have written its mark itself, so it is no proof that a reset is due.
-    marks_prove: ClassVar[bool] = True
 
     @abstractmethod
     def locked(self, admin: Session, username: str, /) -> AbstractContextManager[None]:
@@ -157,6 +160,12 @@ class ClonesUsers(AdministersUsers):
 
 class RetainsPassword(AdministersUsers):
     """The ability to let a user's old password log in beside the new one."""
+
+    def require_patience(self, own: Session) -> None:
+        """Raises MisconfiguredSecret if the logins that are refused on the way would lock it.
+
+        For servers that tell a user how many it may have refused. Costs no login.
+        """
 
     @abstractmethod
     def may_retain(self, own: Session) -> bool:

@@ -101,6 +101,25 @@ class EngineContract(PasswordContract):
         bench.driver.step(arn, token, Step.FINISH)
         self._assert_rotated(bench, arn, old, token, "overtaken")
 
+    @pytest.mark.parametrize("read", [1, 2])
+    def test_a_set_that_a_whole_rotation_overtakes_ends_well(self, bench: Bench, read: int) -> None:
+        arn, old = bench.secret()
+        token = bench.driver.start(arn)
+        bench.driver.step(arn, token, Step.CREATE)
+        reads = 0
+
+        def overtake(point: str) -> None:
+            nonlocal reads
+            reads += point == "before get"
+            if reads == read:
+                bench.points = None
+                for step in (Step.SET, Step.TEST, Step.FINISH):
+                    bench.driver.step(arn, token, step)
+
+        bench.points = CrashPoints(watch=overtake)
+        bench.driver.step(arn, token, Step.SET)
+        self._assert_rotated(bench, arn, old, token, f"overtaken before read {read}")
+
     def test_a_cancelled_rotation_is_rejected(self, bench: Bench) -> None:
         arn, old = bench.secret()
         token = bench.driver.start(arn)

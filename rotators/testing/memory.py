@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, ClassVar
 from rotators.database.engine import NameLimit, Session
 from rotators.database.rotator import DatabaseRotator
 from rotators.database.users import ClonesUsers, Mark, Pair, RetainsPassword, User
-from rotators.driver import Driver
 from rotators.errors import (
     AccountLocked,
     LoginRefused,
@@ -43,6 +42,8 @@ class MemoryServer:
     admins: set[str] = field(default_factory=set)
     rights: dict[str, frozenset[str]] = field(default_factory=dict)
     marks: dict[str, Mark] = field(default_factory=dict)
+    # Users that may have written their mark themselves.
+    forgers: set[str] = field(default_factory=set)
     # Whether second passwords are the admins' business, and not the user's own.
     only_admins_retain: bool = False
     # The policy: whether a password is taken from a user.
@@ -105,7 +106,6 @@ class Memory(ClonesUsers, RetainsPassword):
     """The engine of MemoryServer, with every ability that there is."""
 
     name = "Memory"
-    driver = Driver("json", extra="testing")
     default_port = 1
     default_dbname = "memory"
     username_limit = NameLimit(63)
@@ -133,7 +133,9 @@ class Memory(ClonesUsers, RetainsPassword):
         if username not in server.passwords:
             return None
         privileges = ("admin",) if username in server.admins else ()
-        return User(username, privileges, server.marks.get(username))
+        return User(
+            username, privileges, server.marks.get(username), username not in server.forgers
+        )
 
     def locked(
         self,

@@ -39,6 +39,8 @@ class AlternatingUsers(Strategy):
         return {"username": self._pair(current).target}
 
     def apply(self, rotation: Rotation, current: Login, pending: Login) -> None:
+        if pending == current:
+            return  # another delivery has promoted it since the labels were looked at
         pair = self._pair(current)
         current.require_same(pending, pair.target)
         self._require_current(rotation, current)
@@ -53,7 +55,7 @@ class AlternatingUsers(Strategy):
     def _provide(self, rotation: Rotation, pair: Pair, current: Login, pending: Login) -> None:
         mark = Mark(rotation.secret_arn, pair.users)
         with (
-            admin_session(rotation, current, self.engine, self.lookups) as session,
+            admin_session(rotation, current, self.engine, self.engine.lookups()) as session,
             self.engine.locked(session, pair.base),
         ):
             self._require_ownership(rotation, session, pair, mark, current)
@@ -101,8 +103,9 @@ class AlternatingUsers(Strategy):
     def _require_current(self, rotation: Rotation, current: Login) -> None:
         """Whoever rewrites a secret has to know a password of the user it names."""
         try:
-            with self.engine.session(current, rotation.deadline):
-                return
+            with self.engine.session(current, rotation.deadline) as session:
+                # A session may be open and, until a new password is set, whose it is unknown.
+                self.engine.verify(session)
         except LoginRefused as error:
             raise _abandoned(error) from None
 
@@ -121,7 +124,7 @@ class AlternatingUsers(Strategy):
         target = base if pair.target == pair.base else alternate
         if target is None:
             return  # it will be made, as the alternate of the user that just logged in
-        if target.mark == mark or self.settings.admin_reset:
+        if (target.mark == mark and target.mark_proves) or self.settings.admin_reset:
             return
         notes: list[str] = []
         if not self._was_ours(rotation, replace(current, username=pair.target), notes):

@@ -46,6 +46,7 @@ class DualPassword(Strategy):
             own = self._sign_in(stack, rotation, current, pending)
             if own is None:
                 return
+            self.engine.require_patience(own)
             by = self._performer(stack, rotation, own)
             with self.engine.locked(by, current.username):
                 if by is not own:
@@ -82,4 +83,5 @@ class DualPassword(Strategy):
         """Who sets the password: the user itself if it may, or if there is no admin."""
         if not rotation.current.get("masterarn") or self.engine.may_retain(own):
             return own
-        return stack.enter_context(admin_session(rotation, own.login, self.engine, self.lookups))
+        lookups = self.engine.lookups()
+        return stack.enter_context(admin_session(rotation, own.login, self.engine, lookups))

@@ -200,8 +200,11 @@ def test_a_base_that_is_missing_is_not_made(bench: Bench) -> None:
     assert bench.target.logs_in(bench.current(arn))
 
 
-@pytest.mark.parametrize("proof", ["AWSPREVIOUS", "a version without label", "the setting", None])
-def test_an_unmarked_alternate_needs_a_proof(bench: Bench, proof: str | None) -> None:
+PROOFS = ["AWSPREVIOUS", "a version without label", "the setting", "a mark", "its own mark", None]
+
+
+@pytest.mark.parametrize("proof", PROOFS)
+def test_an_alternate_that_was_there_needs_a_proof(bench: Bench, proof: str | None) -> None:
     arn, old = bench.secret()
     target: Any = bench.target
     clone = {**old, "username": f"{old['username']}_clone", "password": "clone-password"}
@@ -213,7 +216,11 @@ def test_an_unmarked_alternate_needs_a_proof(bench: Bench, proof: str | None) ->
         bench.driver.put_by_hand(arn, {**old, "note": "now it has no label"})
     if proof == "the setting":
         target.settings = Settings(strategy=StrategyName.ALTERNATING_USERS, admin_reset=True)
-    if proof is None:
+    if proof in {"a mark", "its own mark"}:
+        target.server.marks[clone["username"]] = Mark(arn, (old["username"], clone["username"]))
+    if proof == "its own mark":
+        target.server.forgers.add(clone["username"])
+    if proof in {"its own mark", None}:
         with pytest.raises(ForbiddenTarget, match="nothing proves"):
             bench.driver.rotate(arn)
         assert target.server.passwords[clone["username"]] == clone["password"]
@@ -231,10 +238,10 @@ def test_versions_that_may_not_be_listed_prove_nothing(bench: Bench) -> None:
         bench.driver.rotate(arn)
 
 
-@pytest.mark.parametrize("marked", [True, False])
+@pytest.mark.parametrize("marked", ["by an admin", "by itself", None])
 @pytest.mark.parametrize("allowed", [True, False])
 def test_a_single_user_is_reset_by_its_admin_only_with_proof(
-    bench: Bench, *, marked: bool, allowed: bool
+    bench: Bench, marked: str | None, *, allowed: bool
 ) -> None:
     target: Any = bench.target
     target.settings = Settings(strategy=StrategyName.SINGLE_USER, admin_reset=allowed)
@@ -243,7 +250,9 @@ def test_a_single_user_is_reset_by_its_admin_only_with_proof(
     target.server.passwords[user] = "set by somebody else"
     if marked:
         target.server.marks[user] = Mark(arn, (user, f"{user}_clone"))
-    if marked or allowed:
+    if marked == "by itself":
+        target.server.forgers.add(user)
+    if marked == "by an admin" or allowed:
         bench.driver.rotate(arn)
         assert bench.target.logs_in(bench.current(arn))
     else:
