@@ -17,6 +17,7 @@ from rotators.database.mysql_errors import (
 )
 from rotators.database.mysql_family import MySQLFamily
 from rotators.database.mysql_grants import default_role_in
+from rotators.database.mysql_properties import expiry
 from rotators.database.pymysql_engine import Sql
 from rotators.database.rotator import DatabaseRotator
 from rotators.driver import Driver
@@ -54,6 +55,7 @@ class MariaDB(MySQLFamily):
 
     def set_password(self, session: Session, username: str, password: str) -> None:
         if username == session.login.username:
+            self._refuse_replica(session)
             self._set_own(session, password)
             return
         account = self._existing(session, username)
@@ -85,9 +87,13 @@ class MariaDB(MySQLFamily):
     def discard_others(self, session: Session, username: str, password: str) -> str | None:
         own = username == session.login.username
         account = self._own_account(session) if own else self._existing(session, username)
+        try:
+            methods = self._methods(session, account)
+        except MisconfiguredSecret as error:
+            return f"whether other passwords log in is not known: {error.found}. {error.cure}"
         alive = [
             method
-            for method in self._methods(session, account)
+            for method in methods
             if method.plugin in HASHED and method != Method.by(method.plugin, password)
         ]
         if not alive:
@@ -108,20 +114,21 @@ class MariaDB(MySQLFamily):
         name: str,
         mark: Mark,
         password: str,
-    ) -> None:
+    ) -> list[str]:
         del mark  # the server has no place for one
         properties = self._properties(admin, base)
         methods = self._renewed(admin, base, password)
-        options = [properties.options(), Sql(f"MAX_STATEMENT_TIME {self._seconds(admin, base)}")]
+        options = [properties.options(), *self._more_options(admin, base)]
         alternate = self._account(admin, name)
         if alternate is None:
             alternate = Account(name, base.host)
             # The new password is what proves, after a crash, whose user this is; testSecret does
             # not let a version pass that has not all of its rights.
             self._write(admin, alternate, methods, *options, verb="CREATE")
-        self._copy_rights(admin, base, alternate)
+        warnings = self._copy_rights(admin, base, alternate)
         self._write(admin, alternate, methods, *options, Sql("ACCOUNT UNLOCK"))
         self._copy_default_role(admin, base, alternate, password)
+        return warnings
 
     def _copy_default_role(
         self, admin: Session, base: Account, alternate: Account, password: str
@@ -136,6 +143,17 @@ class MariaDB(MySQLFamily):
 
     def _take_roles(self, session: Session) -> None:
         """There is one role at a time, and SHOW GRANTS names all of them."""
+
+    def _regrant(self, admin: Session, statement: str) -> None:
+        if " ON PACKAGE " not in statement:
+            super()._regrant(admin, statement)
+            return
+        # Only this mode has the words; SHOW GRANTS would quote by it.
+        self.execute(admin, "SET sql_mode = 'ORACLE'")
+        try:
+            super()._regrant(admin, statement)
+        finally:
+            self.execute(admin, "SET sql_mode = ''")
 
     def _set_own(self, session: Session, password: str) -> None:
         try:
@@ -158,8 +176,9 @@ class MariaDB(MySQLFamily):
         return [Method.by(plugin, password), *kept]
 
     def _methods(self, session: Session, account: Account) -> list[Method]:
-        ((said,),) = self.execute(session, "SHOW CREATE USER {}", account)
-        return methods_in(said.removeprefix(f"CREATE USER {account}"))
+        # There is a second row where the password was made to expire before its time.
+        (said,), *_ = self.execute(session, "SHOW CREATE USER {}", account)
+        return methods_in(said, account)
 
     def _write(
         self,
@@ -184,10 +203,17 @@ class MariaDB(MySQLFamily):
         ((strict,),) = self.execute(session, "SELECT @@strict_password_validation")
         return bool(strict)
 
-    def _seconds(self, admin: Session, account: Account) -> str:
-        asked = "SELECT max_statement_time FROM mysql.user WHERE User = {} AND Host = {}"
-        ((seconds,),) = self.execute(admin, asked, *account)
-        return str(seconds)
+    def _more_options(self, admin: Session, account: Account) -> list[Sql]:
+        asked = (
+            "SELECT JSON_VALUE(Priv, '$.max_statement_time'),"
+            " JSON_VALUE(Priv, '$.password_lifetime')"
+            " FROM mysql.global_priv WHERE User = {} AND Host = {}"
+        )
+        ((seconds, days),) = self.execute(admin, asked, *account)
+        return [
+            Sql(f"MAX_STATEMENT_TIME {seconds or 0}"),
+            expiry(None if days is None else int(days)),
+        ]
 
     def _require_mariadb(self, session: Session) -> None:
         """MySQL would take a hash for a password."""

@@ -5,15 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from rotators.errors import DriverMissing
+from rotators.errors import DriverMissing, MisconfiguredSecret
+
+if TYPE_CHECKING:
+    from rotators.database.mysql_accounts import Account
 
 NATIVE, ED25519 = "mysql_native_password", "ed25519"
 HASHED = frozenset({NATIVE, ED25519})
 _IDENTIFIED = re.compile(r" IDENTIFIED (?:BY PASSWORD '(?P<hash>[^']*)'|VIA (?P<chain>.*))")
 _METHOD = re.compile(r"(\w+)(?: USING '([^']*)')?")
 _OR = " OR "
+_AFTER = re.compile(r" (?:REQUIRE|WITH|ACCOUNT|PASSWORD) |$")
 
 
 class Method(NamedTuple):
@@ -32,9 +36,9 @@ class Method(NamedTuple):
         return cls(plugin, hashing(password.encode()))
 
 
-def methods_in(said: str) -> list[Method]:
-    """Those that SHOW CREATE USER tells of, after the account's name."""
-    found = _IDENTIFIED.match(said)
+def methods_in(said: str, account: Account) -> list[Method]:
+    """Those that SHOW CREATE USER tells of. Raises MisconfiguredSecret if some may be hidden."""
+    found = _IDENTIFIED.match(said.removeprefix(f"CREATE USER {account}"))
     if found is None:
         return [Method(NATIVE)]
     if found["chain"] is None:
@@ -42,10 +46,17 @@ def methods_in(said: str) -> list[Method]:
     methods, rest = [], found["chain"]
     while (one := _METHOD.match(rest)) is not None:
         methods.append(Method(one[1], one[2] or ""))
-        if not rest[one.end() :].startswith(_OR):
+        rest = rest[one.end() :]
+        if _AFTER.match(rest):
+            return methods
+        if not rest.startswith(_OR):
             break
-        rest = rest[one.end() + len(_OR) :]
-    return methods
+        rest = rest.removeprefix(_OR)
+    # The server quotes no quote.
+    raise MisconfiguredSecret(
+        f"how {account} logs in cannot be read: {len(methods)} methods, then text that is none",
+        f"ALTER USER {account} IDENTIFIED VIA … without a quote in what a method is told.",
+    )
 
 
 def _native_hash(password: bytes) -> str:

@@ -11,15 +11,13 @@ from rotators.database.mysql_errors import NOT_THE_FIRST, WANTS_CURRENT, has_cod
 from rotators.database.mysql_family import MySQLFamily
 from rotators.database.mysql_grants import Rights, roles_in, without_roles
 from rotators.database.mysql_hashes import matches
+from rotators.database.mysql_limits import require_patience, require_storable, require_version
+from rotators.database.mysql_properties import POLICY_COLUMNS, Policy
 from rotators.database.pymysql_engine import Sql
 from rotators.database.rotator import DatabaseRotator
 from rotators.database.users import Mark
 from rotators.driver import Driver
-from rotators.errors import (
-    MisconfiguredSecret,
-    PermissionMissing,
-    ValueRefused,
-)
+from rotators.errors import MisconfiguredSecret, PermissionMissing
 
 if TYPE_CHECKING:
     from rotators.database.login import Login
@@ -27,10 +25,8 @@ if TYPE_CHECKING:
 
 _OWN = "APPLICATION_PASSWORD_ADMIN"
 _MARK = "$.metadata.rotators"
-_SECOND = "$.additional_password"
+_PASSWORDS = "authentication_string, User_attributes->>'$.additional_password'"
 _PLUGINS = frozenset({"caching_sha2_password", "sha256_password", "mysql_native_password"})
-_MOST_BYTES = 256
-_LONGEST_OF_THREE_BYTES = "\uffff"
 
 
 class MySQL(MySQLFamily):
@@ -40,31 +36,39 @@ class MySQL(MySQLFamily):
     driver = Driver("pymysql", extra="mysql")
     username_limit = NameLimit(32, "characters")
     admin_needs = "CREATE USER, ROLE_ADMIN"
-    # ALTER USER of one's own IDENTIFIED BY … ATTRIBUTE is allowed to everybody.
-    marks_prove = False
 
     def open(self, login: Login, deadline: Deadline) -> Session:
         session = super().open(login, deadline)
-        if "MariaDB" in session.connection.server_version:
+        said = session.connection.server_version
+        try:
+            if "MariaDB" in said:
+                raise MisconfiguredSecret(
+                    "the server is MariaDB", 'Store "engine": "mariadb" in the secret.'
+                )
+            require_version(said)
+        except BaseException:
             self.close(session)
-            raise MisconfiguredSecret(
-                "the server is MariaDB", 'Store "engine": "mariadb" in the secret.'
-            )
+            raise
         return session
 
+    def require_patience(self, own: Session) -> None:
+        ((said,),) = self.execute(own, "SHOW CREATE USER CURRENT_USER()")
+        require_patience(said)
+
     def set_password(self, session: Session, username: str, password: str) -> None:
-        _require_storable(password)
+        require_storable(password)
         if username != session.login.username:
             account = self._existing(session, username)
             self.execute(session, "ALTER USER {} IDENTIFIED BY {}", account, password)
             return
+        self._refuse_replica(session)
         self._set_own(session, password)
 
     def may_retain(self, own: Session) -> bool:
         return self._may(own, _OWN, "CREATE USER")
 
     def retain_password(self, by: Session, own: Session, password: str) -> None:
-        _require_storable(password)
+        require_storable(password)
         if by is own:
             self._retain_own(own, password)
             return
@@ -91,8 +95,8 @@ class MySQL(MySQLFamily):
 
     def _make_alternate(
         self, admin: Session, base: Account, name: str, mark: Mark, password: str
-    ) -> None:
-        _require_storable(password)
+    ) -> list[str]:
+        require_storable(password)
         properties = self._properties(admin, base)
         if properties.plugin not in _PLUGINS:
             raise MisconfiguredSecret(
@@ -108,14 +112,22 @@ class MySQL(MySQLFamily):
                 "CREATE USER {} IDENTIFIED WITH {} BY RANDOM PASSWORD ACCOUNT LOCK ATTRIBUTE {}",
                 *(alternate, plugin, _attribute(mark)),
             )
-        self._share(admin, base, alternate)
+        warnings = self._share(admin, base, alternate)
         self._mark_account(admin, base, mark)
         self.execute(admin, "ALTER USER {} DISCARD OLD PASSWORD", alternate)
+        policy = Policy(*self._kept(admin, base, POLICY_COLUMNS))
+        options = Sql(f"{properties.options()} {policy.options()}")
         self.execute(
             admin,
             "ALTER USER {} IDENTIFIED WITH {} BY {} {} ACCOUNT UNLOCK ATTRIBUTE {}",
-            *(alternate, plugin, password, properties.options(), _attribute(mark)),
+            *(alternate, plugin, password, options, _attribute(mark)),
         )
+        return warnings
+
+    def _renew(self, admin: Session, account: Account, password: str) -> None:
+        # An earlier dual-password's second one outlives every change of the first.
+        self.execute(admin, "ALTER USER {} DISCARD OLD PASSWORD", account)
+        super()._renew(admin, account, password)
 
     def _take_roles(self, session: Session) -> None:
         self.execute(session, "SET ROLE ALL")
@@ -124,32 +136,41 @@ class MySQL(MySQLFamily):
         # Those of the roles that are taken up are among them.
         return without_roles(super()._rights(session))
 
-    def _mark_of(self, admin: Session, account: Account) -> Mark | None:
-        asked = "SELECT User_attributes->>{} FROM mysql.user WHERE User = {} AND Host = {}"
-        ((said,),) = self.execute(admin, asked, _MARK, *account)
-        return Mark.of(json.loads(said)) if said else None
+    def _mark_of(self, admin: Session, account: Account) -> tuple[Mark | None, bool]:
+        asked = (
+            "SELECT User_attributes->>{}, account_locked = 'Y' FROM mysql.user"
+            " WHERE User = {} AND Host = {}"
+        )
+        ((said, locked),) = self.execute(admin, asked, _MARK, *account)
+        # ALTER USER of one's own IDENTIFIED BY … ATTRIBUTE is allowed to everybody, ACCOUNT LOCK
+        # is not: a locked one with a mark is an alternate that was not finished.
+        return Mark.of(json.loads(said)) if said else None, bool(locked)
 
     def _mark_account(self, admin: Session, account: Account, mark: Mark) -> None:
-        if self._mark_of(admin, account) != mark:
+        if self._mark_of(admin, account)[0] != mark:
             self.execute(admin, "ALTER USER {} ATTRIBUTE {}", account, _attribute(mark))
 
-    def _share(self, admin: Session, base: Account, alternate: Account) -> None:
-        """The base becomes the only role of the alternate, where the admin may grant it."""
+    def _share(self, admin: Session, base: Account, alternate: Account) -> list[str]:
+        """The base becomes the only role of the alternate, where the admin may grant it.
+
+        Returns warnings.
+        """
         had = self._grants_of(admin, alternate)
         roles = roles_in(had)
         if base not in roles:
             try:
                 self.execute(admin, "GRANT {} TO {}", base, alternate)
             except PermissionMissing:
-                self._copy_rights(admin, base, alternate)
+                warnings = self._copy_rights(admin, base, alternate)
                 self._copy_default_roles(admin, base, alternate)
-                return
+                return warnings
         self.execute(admin, "ALTER USER {} DEFAULT ROLE {}", alternate, base)
         if without_roles(had):
             self.execute(admin, "REVOKE ALL PRIVILEGES, GRANT OPTION FROM {}", alternate)
         for role in roles:
             if role != base:
                 self.execute(admin, "REVOKE {} FROM {}", role, alternate)
+        return []
 
     def _copy_default_roles(self, admin: Session, base: Account, alternate: Account) -> None:
         asked = (
@@ -205,11 +226,7 @@ class MySQL(MySQLFamily):
 
     def _is_first(self, admin: Session, own: Session, account: Account) -> bool:
         """Whether the password of ``own`` is the first of two, or the only one."""
-        asked = (
-            "SELECT authentication_string, User_attributes->>{} FROM mysql.user"
-            " WHERE User = {} AND Host = {}"
-        )
-        ((first, second),) = self.execute(admin, asked, _SECOND, *account)
+        first, second = self._kept(admin, account, _PASSWORDS)
         if second is None or matches(own.login.password, first):
             return True
         if matches(own.login.password, second):
@@ -222,20 +239,6 @@ class MySQL(MySQLFamily):
 
 def _attribute(mark: Mark) -> str:
     return json.dumps({"rotators": mark.said()})
-
-
-def _require_storable(password: str) -> None:
-    """MySQL would take a question mark for what is outside the Basic Multilingual Plane."""
-    if max(password) > _LONGEST_OF_THREE_BYTES:
-        raise ValueRefused(
-            "the password has characters that MySQL does not store (emoji and the like)",
-            "Let the password have none.",
-        )
-    if len(password.encode()) > _MOST_BYTES:
-        raise ValueRefused(
-            f"the password has more than {_MOST_BYTES} bytes, and MySQL takes no more",
-            f"Let PASSWORD_LENGTH be at most {_MOST_BYTES}.",
-        )
 
 
 class MySQLRotator(DatabaseRotator):

@@ -25,6 +25,7 @@ WANTS_CURRENT = 3892  # PASSWORD REQUIRE CURRENT
 NOT_THE_FIRST = 3891  # REPLACE names another password than the first of two
 HASH_OF_ANOTHER_KIND = 1372  # MariaDB: the hash does not fit the account's plug-in
 OPERATION_FAILED = 1396
+NOT_THERE = (1049, 1054, 1146, 1305)  # a database, a column, a table, a routine
 
 _NO_TLS = 2026
 _SYNTAX = 1064
@@ -51,6 +52,12 @@ _LOGINS: tuple[_Meaning, ...] = (
         " PRIVILEGES), and find out who tried.",
     ),
     _EXPIRED,
+    (
+        frozenset({1040, 1203, 1226}),
+        ServerUnreachable,
+        "Close sessions, or raise what the server names: MAX_USER_CONNECTIONS or another limit of"
+        " the user, or max_connections. A rotation by dual-password has two sessions at once.",
+    ),
     (
         frozenset({1251, 1524, 2058, 2059, 2061}),
         AccountLocked,

@@ -5,38 +5,32 @@ from __future__ import annotations
 import hashlib
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rotators.database.mysql_accounts import Account
-from rotators.database.mysql_grants import (
-    Right,
-    Rights,
-    changes,
-    lacking,
-    rights_of,
-    roles_in,
-    without_default_role,
-    without_roles,
-)
+from rotators.database.mysql_grants import lacking
 from rotators.database.mysql_properties import Properties
-from rotators.database.pymysql_engine import PyMySQLEngine, Sql
+from rotators.database.mysql_rights import KnowsRights
+from rotators.database.pymysql_engine import Sql
 from rotators.database.users import ClonesUsers, Mark, Pair, RetainsPassword, User
 from rotators.errors import (
+    AccountLocked,
     MisconfiguredSecret,
     PermissionMissing,
+    ReadOnlyServer,
     ServerUnreachable,
-    UnexpectedError,
 )
 
 if TYPE_CHECKING:
     from rotators.database.engine import Session
     from rotators.database.login import Login
 
-_ROUNDS = 3
+# Newer servers may say it in words.
+_WRITABLE = (0, "OFF")
 
 
-class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
+class MySQLFamily(KnowsRights, ClonesUsers, RetainsPassword):
     """Users, rights and passwords, as far as both servers say the same."""
 
     admins_share_dbname = False
@@ -52,7 +46,9 @@ class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
         digest = hashlib.sha256(username.encode()).hexdigest()
         name = f"rotators:{digest[:40]}"
         seconds = max(1, int(session.deadline.remaining("the lock")) - 1)
-        ((got,),) = self.execute(session, f"SELECT GET_LOCK({{}}, {seconds})", name)
+        asked = f"SELECT @@GLOBAL.read_only, GET_LOCK({{}}, {seconds})"
+        ((read_only, got),) = self.execute(session, asked, name)
+        _require_writable(read_only)
         if got != 1:
             raise ServerUnreachable(
                 f"another session holds the lock {name!r} of user {username!r}",
@@ -60,6 +56,11 @@ class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
             )
         yield
         self.execute(session, "DO RELEASE_LOCK({})", name)
+
+    def _refuse_replica(self, session: Session) -> None:
+        with suppress(AccountLocked):  # an expired password may not even ask
+            ((read_only,),) = self.execute(session, "SELECT @@GLOBAL.read_only")
+            _require_writable(read_only)
 
     def look(self, admin: Session, username: str) -> User | None:
         with self._as_admin(admin):
@@ -70,7 +71,7 @@ class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
         found = sorted({right.privilege for right in rights if right.administrative})
         if account.user == self._own_account(admin).user:
             found.append("it is the admin itself")
-        return User(username, tuple(found), self._mark_of(admin, account))
+        return User(username, tuple(found), *self._mark_of(admin, account))
 
     def _account(self, admin: Session, username: str) -> Account | None:
         """The user's one account. Raises MisconfiguredSecret if it has several hosts."""
@@ -100,91 +101,61 @@ class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
     ) -> list[str]:
         with self._as_admin(admin):
             if provisioned:
-                self._existing(admin, pair.target)
-                self.set_password(admin, pair.target, password)
+                self._renew(admin, self._existing(admin, pair.target), password)
                 return []
             base = self._existing(admin, pair.base)
             if pair.target == pair.alternate:
-                self._make_alternate(admin, base, pair.alternate, mark, password)
-                return []
+                return self._make_alternate(admin, base, pair.alternate, mark, password)
             alternate = self._account(admin, pair.alternate)
             more = lacking(self._of(admin, alternate), self._of(admin, base)) if alternate else []
             self._mark_account(admin, base, mark)
-            self.set_password(admin, pair.base, password)
+            self._renew(admin, base, password)
         return [f"{pair.alternate!r} may what {pair.base!r} may not: {right}" for right in more]
 
     def compare(self, session: Session, pair: Pair, other: Login) -> list[str]:
-        with self.session(other, session.deadline) as others:
-            wanted = self._rights(others)
         if pair.target == pair.base:
             self._take_roles(session)
-        return lacking(wanted, self._rights(session))
+        had = self._rights(session)
+        with self.session(other, session.deadline) as others:
+            wanted = self._rights(others)
+            gone = {right for right in wanted - had if self._is_gone(others, right)}
+        return lacking(wanted - gone, had)
 
-    def _rights(self, session: Session) -> Rights:
-        """What the session's own user may in it."""
-        rows = self.execute(session, "SHOW GRANTS")
-        return rights_of((row for (row,) in rows), self._own_account(session))
-
-    def _copy_rights(self, admin: Session, base: Account, alternate: Account) -> None:
-        """Ends with exactly the base's rights; the server's word for it counts."""
-        wanted = without_default_role(self._grants_of(admin, base))
-        for _ in range(_ROUNDS):
-            had = without_default_role(self._grants_of(admin, alternate))
-            statements = changes(wanted, had, alternate)
-            if not statements:
-                return
-            for statement in statements:
-                self.execute(admin, Sql(statement))
-        raise UnexpectedError(
-            f"{alternate} does not end with the rights of {base}: {'; '.join(statements)}",
-            "Report this as a defect, with the rights.",
-        )
-
-    def _grants_of(self, admin: Session, account: Account) -> Rights:
-        rows = self.execute(admin, "SHOW GRANTS FOR {}", account)
-        return rights_of((row for (row,) in rows), account)
-
-    def _may(self, session: Session, *privileges: str) -> bool:
-        """Whether the session's user has one of these on everything."""
-        return bool(self._rights(session) & {Right(name, "*.*") for name in privileges})
+    def _kept(self, admin: Session, account: Account, columns: str) -> tuple[Any, ...]:
+        """What mysql.user has of the account."""
+        asked = "SELECT {} FROM mysql.user WHERE User = {} AND Host = {}"
+        (row,) = self.execute(admin, asked, Sql(columns), *account)
+        return row
 
     def _properties(self, admin: Session, account: Account) -> Properties:
-        columns = Sql(", ".join(Properties._fields))
-        asked = "SELECT {} FROM mysql.user WHERE User = {} AND Host = {}"
-        (row,) = self.execute(admin, asked, columns, *account)
+        row = self._kept(admin, account, ", ".join(Properties._fields))
         texts: Any = (value.decode() if isinstance(value, bytes) else value for value in row)
         return Properties(*texts)
 
     @abstractmethod
     def _make_alternate(
         self, admin: Session, base: Account, name: str, mark: Mark, password: str
-    ) -> None:
+    ) -> list[str]:
         """Makes the alternate as ``provide`` says. Repeatable, whenever it broke off."""
+
+    def _renew(self, admin: Session, account: Account, password: str) -> None:
+        """Sets the password, and leaves the account no other."""
+        self.set_password(admin, account.user, password)
 
     @abstractmethod
     def _take_roles(self, session: Session) -> None:
         """Takes up every role that the session's user may take up."""
 
-    def _mark_of(self, admin: Session, account: Account) -> Mark | None:  # noqa: ARG002 no place
-        """The account's mark, where the server has a place for one."""
-        return None
+    def _mark_of(
+        self,
+        admin: Session,  # noqa: ARG002 no place
+        account: Account,  # noqa: ARG002
+    ) -> tuple[Mark | None, bool]:
+        """The account's mark, where the server has a place for one, and whether it proves."""
+        return None, False
 
     def _mark_account(self, admin: Session, account: Account, mark: Mark) -> None:
         """Puts it there."""
-
-    def _of(self, admin: Session, account: Account) -> Rights:
-        return without_roles(self._grants_of(admin, account))
-
-    def _all_rights(self, admin: Session, account: Account) -> Rights:
-        """The account's, and those of every role that it might take up."""
-        found: dict[Account, Rights] = {}
-        waiting = [account]
-        while waiting:
-            one = waiting.pop()
-            if one not in found:
-                found[one] = self._grants_of(admin, one)
-                waiting += roles_in(found[one])
-        return frozenset().union(*found.values())
 
     @contextmanager
     def _as_admin(self, admin: Session) -> Iterator[None]:
@@ -199,3 +170,12 @@ class MySQLFamily(PyMySQLEngine, ClonesUsers, RetainsPassword):
                 f" GRANT SELECT ON mysql.* TO {who}; and WITH GRANT OPTION what it is to pass on."
                 " Then rotate again.",
             ) from None
+
+
+def _require_writable(read_only: object) -> None:
+    """Some users may write to a replica all the same, which then differs from its source."""
+    if read_only not in _WRITABLE:
+        raise ReadOnlyServer(
+            "the server is a replica, or to be left as it is (read_only)",
+            "Store the writer's host in the secret, and in its admin's.",
+        )

@@ -52,6 +52,19 @@ class Right(NamedTuple):
         return f"{self.privilege} {self.on}" if self.privilege in _ROLES else " ON ".join(self)
 
     @property
+    def question(self) -> str | None:
+        """A statement that shows the object; None if rights on it do not need it to be there."""
+        if self.privilege in _ROLES or self.on.endswith("*"):
+            return None
+        return f"SHOW {'COLUMNS FROM' if self.on[0] == '`' else 'CREATE'} {self.on}"
+
+    @property
+    def column(self) -> str | None:
+        """Which column it is of, in lower case, as servers tell none apart by case."""
+        _, bracket, column = self.privilege.partition(" (")
+        return plain(column[:-1]).lower() if bracket else None
+
+    @property
     def administrative(self) -> bool:
         """Whether no rotation may lend it to anybody."""
         if self.privilege == "PROXY":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from rotators import tls
 from rotators.database.engine import Engine, Session, cut_off
@@ -21,6 +21,7 @@ from rotators.errors import AccountLocked, RotationError, ServerUnreachable, Unt
 if TYPE_CHECKING:
     from rotators.database.login import Login
     from rotators.deadline import Deadline
+    from rotators.driver import Driver
 
 _CONNECT_SECONDS = 10
 # Lets somebody in whose password has expired, to set a new one and for nothing else.
@@ -38,6 +39,7 @@ class Sql(str):
 class PyMySQLEngine(Engine):
     """A server that PyMySQL talks to. Statements are composed here, never by ``%``."""
 
+    driver: ClassVar[Driver]
     default_port = 3306
     default_dbname = ""
     excluded_characters = "/@\"'\\"

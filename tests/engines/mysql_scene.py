@@ -150,6 +150,19 @@ class Scene(SharedScene["MySQL", MySQLTarget]):
         (row,) = self.server.execute(query, name)
         return row
 
+    def policy(self, name: str) -> tuple[Any, ...]:
+        """What is asked of the account's passwords: their age and the like."""
+        columns, table = "JSON_VALUE(Priv, '$.password_lifetime')", "global_priv"
+        if self.server.kind == "mysql":
+            columns, table = (
+                "password_lifetime, Password_reuse_history, Password_reuse_time,"
+                " Password_require_current, User_attributes->'$.Password_locking'",
+                "user",
+            )
+        query = f"SELECT {columns} FROM mysql.{table} WHERE User = %s"  # noqa: S608 our own names
+        (row,) = self.server.execute(query, name)
+        return row
+
     def leaks(self, text: str) -> list[str]:
         """Passwords that are in the text, and the hashes that MariaDB keeps of them."""
         found = [password for password in self.bench.passwords() if password in text]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -448,11 +450,23 @@ def test_a_replica_is_said_to_be_one(server: MySQL, bench: Bench) -> None:
     arn, old = bench.secret()
     with (
         globally(server, "read_only", "ON"),
-        pytest.raises(ReadOnlyServer, match="read-only") as caught,
+        pytest.raises(ReadOnlyServer, match="read_only") as caught,
     ):
         bench.driver.rotate(arn)
     assert "writer" in caught.value.cure
     assert bench.target.logs_in(old)
+
+
+@pytest.mark.parametrize("strategy", list(StrategyName))
+def test_a_replica_is_not_changed_by_whoever_may(server: MySQL, strategy: StrategyName) -> None:
+    with scene_on(server, strategy) as scene:
+        privilege = "CONNECTION_ADMIN" if server.kind == "mysql" else "READ_ONLY ADMIN"
+        who = "{base}" if strategy is StrategyName.SINGLE_USER else "{admin}"
+        scene.alter(f"GRANT {privilege} ON *.* TO {who}")
+        before = fingerprint(server)
+        with globally(server, "read_only", "ON"), pytest.raises(ReadOnlyServer):
+            scene.rotate()
+        assert fingerprint(server) == before
 
 
 def test_an_expired_password_is_replaced(server: MySQL, bench: Bench) -> None:
@@ -508,6 +522,43 @@ def test_a_very_long_password_is_kept_or_refused(
 # ── the wrong engine ──
 
 
+@contextlib.contextmanager
+def of_version(server: MySQL, version: bytes) -> Iterator[int]:
+    """A port that leads to the server, which says there that it is another version."""
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def talk(client: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", server.port)) as upstream:
+            body = re.sub(rb"^\x0a[^\0]*", b"\x0a" + version, upstream.recv(65536)[4:])
+            client.sendall(packet(0, body))
+            back = threading.Thread(target=pump, args=[upstream, client])
+            back.start()
+            pump(client, upstream)
+            back.join()
+
+    with serving(talk) as port:
+        yield port
+
+
+@pytest.mark.parametrize("strategy", list(StrategyName))
+def test_a_server_that_is_too_old_is_refused_before_any_change(
+    mysql: MySQL, strategy: StrategyName
+) -> None:
+    with of_version(mysql, b"5.7.44-log") as port, bench_on(mysql, strategy) as bench:
+        arn, old = bench.secret(port=port)
+        before = fingerprint(mysql)
+        with pytest.raises(MisconfiguredSecret, match=r"MySQL 5\.7\.44"):
+            bench.driver.rotate(arn)
+        assert fingerprint(mysql) == before
+        assert bench.target.logs_in(old)
+
+
 @pytest.mark.parametrize("strategy", [StrategyName.SINGLE_USER, StrategyName.ALTERNATING_USERS])
 def test_the_other_servers_engine_changes_nothing(server: MySQL, strategy: StrategyName) -> None:
     wrong: Kind = "mariadb" if server.kind == "mysql" else "mysql"
@@ -524,6 +575,8 @@ def test_the_other_servers_engine_changes_nothing(server: MySQL, strategy: Strat
 def test_an_expired_base_gets_its_password_at_its_turn(server: MySQL) -> None:
     with scene_on(server) as scene:
         scene.rotate()
+        # Of such a one MariaDB tells in two rows.
+        scene.server.execute(f"ALTER USER {scene.base} PASSWORD EXPIRE INTERVAL 30 DAY")
         scene.server.execute(f"ALTER USER {scene.base} PASSWORD EXPIRE")
         scene.rotate()
         assert scene.current["username"] == scene.base

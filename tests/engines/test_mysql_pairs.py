@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -247,6 +248,36 @@ def test_g5_properties_follow_the_base(scene: Scene) -> None:
     assert scene.current["username"] == scene.alternate
 
 
+POLICIES = {
+    "mysql": (
+        "PASSWORD EXPIRE NEVER PASSWORD HISTORY 3 PASSWORD REUSE INTERVAL 4 DAY"
+        " PASSWORD REQUIRE CURRENT FAILED_LOGIN_ATTEMPTS 5 PASSWORD_LOCK_TIME UNBOUNDED",
+        "PASSWORD EXPIRE INTERVAL 90 DAY PASSWORD HISTORY 0 PASSWORD REUSE INTERVAL 0 DAY"
+        " PASSWORD REQUIRE CURRENT OPTIONAL FAILED_LOGIN_ATTEMPTS 4 PASSWORD_LOCK_TIME 2",
+        "PASSWORD EXPIRE DEFAULT PASSWORD HISTORY DEFAULT PASSWORD REUSE INTERVAL DEFAULT"
+        " PASSWORD REQUIRE CURRENT DEFAULT FAILED_LOGIN_ATTEMPTS 0 PASSWORD_LOCK_TIME 0",
+    ),
+    "mariadb": (
+        "PASSWORD EXPIRE NEVER",
+        "PASSWORD EXPIRE INTERVAL 90 DAY",
+        "PASSWORD EXPIRE DEFAULT",
+    ),
+}
+
+
+@pytest.mark.parametrize("scene", ["mysql", "mariadb"], indirect=True)
+def test_g5_what_is_asked_of_passwords_follows_the_base(scene: Scene) -> None:
+    scene.rotate()
+    seen = set()
+    for options in POLICIES[scene.server.kind]:
+        scene.alter("ALTER USER {base} " + options)
+        asked = scene.policy(scene.base)
+        scene.rotate(2)
+        assert scene.policy(scene.base) == scene.policy(scene.alternate) == asked
+        seen.add(asked)
+    assert len(seen) == len(POLICIES[scene.server.kind])
+
+
 def test_g5_grant_option_follows_the_base(scene: Scene) -> None:
     scene.alter("CREATE TABLE {db}.given (n INT)")
     scene.lend("SELECT, INSERT", "{db}.given")
@@ -350,6 +381,80 @@ def test_g6_nothing_is_revoked_from_the_base(
     scene.alter("REVOKE DELETE ON {db}.* FROM {alternate}")
     scene.bench.driver.retry(scene.arn, token)
     assert scene.current["username"] == scene.base
+
+
+# ── rights that outlived what they are on ──
+
+
+def stale(scene: Scene, to: str = "{base}") -> None:
+    """Rights on what is gone since: a table, a column, a whole database, a routine in it."""
+    gone = scene.server.create_database()
+    scene.alter(f"CREATE TABLE {gone}.t (n INT)")
+    scene.alter("CREATE OR REPLACE VIEW {db}.v AS SELECT x FROM {db}.t")
+    scene.alter("DROP TABLE IF EXISTS {db}.gone")
+    scene.alter("CREATE TABLE {db}.gone (n INT)")
+    scene.alter("ALTER TABLE {db}.t ADD COLUMN (z INT, w INT)")
+    scene.lend("SELECT", f"{gone}.t", to)
+    scene.lend("INSERT, SELECT", "{db}.gone", to)
+    scene.alter(f"GRANT DELETE ON {{db}}.gone TO {to} WITH GRANT OPTION")
+    scene.lend("SELECT (z, w), UPDATE (z, y)", "{db}.t", to)
+    scene.alter("DROP TABLE {db}.gone")
+    scene.alter(f"DROP DATABASE {gone}")
+    scene.alter("ALTER TABLE {db}.t DROP COLUMN z")
+    scene.alter(f"GRANT DELETE ON {{db}}.t TO {to}")
+
+
+def test_rights_on_what_is_gone_are_left_out_and_told(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stale(scene)
+    scene.rotate()
+    warned = [
+        json.loads(line)["message"]
+        for line in capsys.readouterr().out.splitlines()
+        if "not there any more" in line
+    ]
+    assert bool(warned) != scene.shares
+    scene.rotate(2)
+    assert scene.current["username"] == scene.alternate
+    scene.run(f"SELECT w FROM {scene.target.database}.t")  # noqa: S608 our own names
+    scene.run(f"DELETE FROM {scene.target.database}.t")  # noqa: S608
+    capsys.readouterr()
+    for said in warned:  # the cure
+        scene.server.execute(said.partition("any more: ")[2])
+    scene.rotate(2)
+    assert scene.converged()
+    assert "not there any more" not in capsys.readouterr().out
+
+
+def test_rights_of_the_alternates_own_on_what_is_gone_do_no_harm(scene: Scene) -> None:
+    scene.rotate()
+    stale(scene, to="{alternate}")
+    scene.alter("REVOKE DELETE, SELECT (w), UPDATE (y) ON {db}.t FROM {alternate}")
+    scene.rotate()
+    assert scene.current["username"] == scene.base
+    scene.rotate()
+    assert scene.converged()
+
+
+@pytest.mark.parametrize("scene", ["mariadb"], indirect=True)
+def test_rights_on_packages_follow_the_base(scene: Scene) -> None:
+    """Their words are grammar of one SQL mode only."""
+    with scene.server.admin() as admin, admin.cursor() as cursor:
+        cursor.execute("SET sql_mode = 'ORACLE'")
+        cursor.execute(f"USE {scene.target.database}")
+        cursor.execute("CREATE PACKAGE pk AS PROCEDURE p(); END")
+        cursor.execute("CREATE PACKAGE BODY pk AS PROCEDURE p() AS BEGIN NULL; END; END")
+        for kind in ("PACKAGE", "PACKAGE BODY"):
+            cursor.execute(f"GRANT EXECUTE ON {kind} pk TO {scene.admin} WITH GRANT OPTION")
+            cursor.execute(f"GRANT EXECUTE ON {kind} pk TO {scene.base}")
+        scene.rotate()
+        assert scene.converged()
+        assert sum("PACKAGE" in row for row in scene.rights(scene.alternate)) == 2
+        scene.rotate()
+        cursor.execute(f"REVOKE EXECUTE ON PACKAGE BODY pk FROM {scene.base}")
+        scene.rotate()
+        assert scene.converged()
 
 
 # ── G7: host entries ──

@@ -260,15 +260,34 @@ def test_a_secret_rewritten_to_name_somebody_else_changes_nothing(
         scene.rotate()
 
 
+# Neither server expires an anonymous user's password by statement; by and by, both do.
+EXPIRED = {
+    "mysql": "UPDATE mysql.user SET password_expired = 'Y' WHERE User = ''",
+    "mariadb": (
+        "UPDATE mysql.global_priv SET Priv = JSON_SET(Priv, '$.password_last_changed', 0)"
+        " WHERE User = ''"
+    ),
+}
+
+
+@pytest.mark.parametrize("expired", [True, False])
 @pytest.mark.parametrize("target_exists", [True, False])
-def test_a_login_as_somebody_else_proves_nothing(scene: Scene, *, target_exists: bool) -> None:
-    """An anonymous user is let in under every name that has no account for this host."""
+def test_a_login_as_somebody_else_proves_nothing(
+    scene: Scene, *, target_exists: bool, expired: bool
+) -> None:
+    """An anonymous user is let in under every name that has no account for this host.
+
+    Whose session it is, the server does not say before an expired password is replaced.
+    """
     victim = scene.target.new_user(host="10.0.0.5")
     scene.server.drop_later(f"{victim.name}_clone")
     if target_exists:
         scene.server.create_user(name=f"{victim.name}_clone", host="10.0.0.5")
     anonymous = uuid.uuid4().hex
     scene.server.execute(f"CREATE USER ''@'%' IDENTIFIED BY '{anonymous}'")
+    if expired:
+        scene.server.execute(EXPIRED[scene.server.kind])
+        scene.server.execute("FLUSH PRIVILEGES")
     try:
         scene.rewrite(username=f"{victim.name}_clone", password=anonymous)
         scene.rewrite(username=victim.name, password=anonymous)
@@ -339,13 +358,42 @@ def test_the_mark_of_another_secret_is_respected(scene: Scene, rotations: int, w
 
 
 @only_mysql
-def test_a_mark_is_proof_and_both_users_get_it(scene: Scene) -> None:
+def test_both_users_get_a_mark(scene: Scene) -> None:
     scene.rotate(2)
     assert mark_of(scene, scene.base) == mark_of(scene, scene.alternate)
     assert mark_of(scene, scene.base) == Mark(scene.arn, (scene.base, scene.alternate))
+
+
+@only_mysql
+@pytest.mark.parametrize("locked", [True, False])
+def test_a_mark_is_proof_while_nobody_but_the_admin_can_have_written_it(
+    scene: Scene, *, locked: bool
+) -> None:
+    scene.rotate(2)
     scene.server.execute(f"ALTER USER {scene.alternate} IDENTIFIED BY 'set by a person'")
-    scene.rotate()
-    assert scene.current["username"] == scene.alternate
+    if locked:
+        scene.server.execute(f"ALTER USER {scene.alternate} ACCOUNT LOCK")
+        scene.rotate()
+        assert scene.current["username"] == scene.alternate
+        return
+    with nothing_changes(scene, ForbiddenTarget, "nothing proves that it belongs to this secret"):
+        scene.rotate()
+
+
+@only_mysql
+def test_an_alternate_that_marked_itself_is_not_taken_over(scene: Scene) -> None:
+    """Its owner, who may keep a session open, would have the base's rights."""
+    own, text = "its owner's own", json.dumps({"rotators": pair(scene)})
+    scene.server.execute(f"CREATE USER {scene.alternate} IDENTIFIED BY %s", own)
+    with scene.server.connect(scene.alternate, own) as session, session.cursor() as cursor:
+        cursor.execute(f"ALTER USER {scene.alternate} IDENTIFIED BY %s ATTRIBUTE %s", (own, text))
+        for me in ("USER()", scene.alternate):
+            with pytest.raises(pymysql.Error):
+                cursor.execute(f"ALTER USER {me} ACCOUNT LOCK")
+            with pytest.raises(pymysql.Error):
+                cursor.execute(f"ALTER USER {me} IDENTIFIED BY %s ACCOUNT LOCK", (own,))
+        with nothing_changes(scene, ForbiddenTarget, "nothing proves that it belongs to"):
+            scene.rotate()
 
 
 @only_mysql

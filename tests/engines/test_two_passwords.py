@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from rotators.errors import PermissionMissing, StrategyUnavailable
+from rotators.errors import (
+    MisconfiguredSecret,
+    PermissionMissing,
+    StrategyUnavailable,
+    ValueRejected,
+)
 from rotators.request import Step
 from rotators.settings import StrategyName
 from rotators.testing.crashes import CrashPoints
+from rotators.testing.mariadb import native_verifier
+from tests.engines.test_postgresql_gaps import staged
 from tests.engines.two_passwords import Scene, scene_on, warnings
 
 if TYPE_CHECKING:
     from tests.servers_mysql import MySQL, MySQLServers, PrivateMySQL
 
-SINGLE, DUAL = StrategyName.SINGLE_USER, StrategyName.DUAL_PASSWORD
+SINGLE, ALTERNATING, DUAL = StrategyName
 NEEDED = "APPLICATION_PASSWORD_ADMIN"
 DELIVERIES = 4
 
@@ -146,6 +154,24 @@ def test_a_first_password_that_nobody_can_name_is_told_with_its_cure(
         assert scene.alive(scene.current, scene.old) == [True, strategy is DUAL]
 
 
+def test_an_account_that_a_probe_could_lock_is_refused(mysql: MySQL) -> None:
+    with scene_on(mysql, DUAL) as scene:
+        scene.alter("FAILED_LOGIN_ATTEMPTS 2 PASSWORD_LOCK_TIME UNBOUNDED")
+        cure = "FAILED_LOGIN_ATTEMPTS 3"
+        assert cure in scene.fails(MisconfiguredSecret).cure
+        assert scene.alive(scene.old) == [True]
+        scene.alter(f"{cure} PASSWORD HISTORY 5")
+        scene.retry()
+        used = scene.current
+        scene.rotate(2)
+        # Refused once as a login, once as a new password, and once more as a login.
+        token = scene.bench.driver.start(scene.arn)
+        staged(scene.bench, scene.arn, token, **used)
+        with pytest.raises(ValueRejected):
+            scene.bench.driver.step(scene.arn, token, Step.SET)
+        assert scene.alive(scene.current) == [True]
+
+
 # ── who may not ──
 
 
@@ -203,6 +229,47 @@ def test_a_second_password_that_lives_on_is_told(
         assert scene.alive(scene.current, scene.old, second) == [True, False, True]
         (said,) = warnings(caplog)
         assert cure in said
+
+
+@pytest.mark.parametrize("provisioned", [False, True])
+def test_alternating_users_ends_a_second_password(
+    mysql_or_mariadb: MySQL, *, provisioned: bool
+) -> None:
+    with scene_on(mysql_or_mariadb, DUAL, with_admin=True) as scene:
+        scene.rotate()
+        now = scene.current
+        scene.by(ALTERNATING)
+        if provisioned:
+            mysql_or_mariadb.create_user(name=scene.alternate)
+            granted = f"SELECT, INSERT (x) ON {scene.target.database}.t TO {scene.alternate}"
+            mysql_or_mariadb.execute(f"GRANT {granted}")
+            settings = scene.target.settings
+            scene.target.settings = replace(settings, provisioned=True, admin_reset=True)
+        scene.rotate()
+        assert scene.alive(scene.current, now, scene.old) == [True, True, True]
+        scene.rotate()
+        assert scene.current["username"] == scene.user
+        assert scene.alive(scene.current, now, scene.old) == [True, False, False]
+
+
+def test_methods_that_cannot_be_read_are_told(
+    mariadb: MySQL, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server's own words hide what follows a quote."""
+    native = "mysql_native_password USING %s"
+    via = f"IDENTIFIED VIA {native} OR unix_socket USING 'o''brien' OR {native}"
+    for strategy in (DUAL, SINGLE):
+        with scene_on(mariadb, strategy) as scene:
+            second = {**scene.old, "password": "a second one"}
+            scene.alter(via, *(native_verifier(one["password"]) for one in (scene.old, second)))
+            assert scene.alive(scene.old, second) == [True, True]
+            if strategy is DUAL:
+                assert f"`{scene.user}`@`%`" in scene.fails(MisconfiguredSecret).found
+                continue
+            scene.rotate()
+            assert scene.alive(scene.current, second) == [True, True]
+    (said,) = warnings(caplog)
+    assert "whether other passwords log in is not known" in said
 
 
 def rotations_with_repeats(scene: Scene) -> None:

@@ -83,6 +83,13 @@ def test_a_number_says_what_a_login_ended_with(code: int, kind: type[RotationErr
     assert error.cure
 
 
+@pytest.mark.parametrize("code", [1040, 1203, 1226])
+def test_a_login_too_many_is_told_which_limits_there_are(code: int) -> None:
+    error = login_failed(pymysql.OperationalError(code, "It says no."))
+    assert "MAX_USER_CONNECTIONS" in error.cure
+    assert "max_connections" in error.cure
+
+
 @pytest.mark.parametrize(("code", "kind"), flat(STATEMENTS))
 def test_a_number_says_what_a_statement_ended_with(code: int, kind: type[RotationError]) -> None:
     error = statement_failed(pymysql.OperationalError(code, "It says no."))

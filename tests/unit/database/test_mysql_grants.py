@@ -405,3 +405,24 @@ def test_these_rights_become_those(
 def test_equal_rights_need_no_statement(dice: Random) -> None:
     same = some(dice)
     assert changes(same, same, ME) == []
+
+
+# ── what a right is on ──
+
+
+@pytest.mark.parametrize(
+    ("right", "question", "column"),
+    [
+        (Right("SELECT", "*.*"), None, None),
+        (Right("SELECT", "`shop`.*"), None, None),
+        (Right(ROLE, "`reader`@`%`"), None, None),
+        (Right("SELECT", "`d`.`t`"), "SHOW COLUMNS FROM `d`.`t`", None),
+        (Right("SELECT (`X ``(y)`)", "`d`.`*`"), "SHOW COLUMNS FROM `d`.`*`", "x `(y)"),
+        (Right("EXECUTE", "PROCEDURE `d`.`p`"), "SHOW CREATE PROCEDURE `d`.`p`", None),
+        (Right("EXECUTE", "PACKAGE BODY `d`.`p`"), "SHOW CREATE PACKAGE BODY `d`.`p`", None),
+    ],
+)
+def test_what_shows_the_object_of_a_right(
+    right: Right, question: str | None, column: str | None
+) -> None:
+    assert (right.question, right.column) == (question, column)
