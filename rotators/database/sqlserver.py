@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rotators.database.rotator import DatabaseRotator
 from rotators.database.sqlserver_catalog import SERVER, Catalog, Principal, scope_of
 from rotators.database.sqlserver_clones import Clones
+from rotators.database.sqlserver_places import Places
 from rotators.database.sqlserver_rights import (
     Rights,
     administrative_in_database,
@@ -106,7 +107,7 @@ class SQLServer(PyMSSQLEngine, ClonesUsers):
             base, alternate = self._existing(catalog, pair.base), catalog.find(pair.alternate)
             if pair.target == pair.alternate:
                 return clones.make(base, alternate, pair.alternate, password)
-            more = clones.lacking(base, alternate) if alternate else []
+            more = clones.places.lacking(base, alternate) if alternate else []
             clones.set_password(base, password)
         return [f"{pair.alternate!r} may what {pair.base!r} may not: {right}" for right in more]
 
@@ -118,9 +119,9 @@ class SQLServer(PyMSSQLEngine, ClonesUsers):
     ) -> list[str]:
         mine = self._own_rights(session)
         with self.session(other, session.deadline) as others:
-            clones = self._clones(others)
+            places = Places(self._catalog(others))
             return [
-                clones.describe(*place, right)
+                places.missing(*place, right)
                 for place, rights in self._own_rights(others).items()
                 for right in lacking(rights, mine.get(place, frozenset()))
             ]
@@ -145,13 +146,11 @@ class SQLServer(PyMSSQLEngine, ClonesUsers):
 
     def _administrative(self, catalog: Catalog, user: Principal) -> set[str]:
         if user.contained:
-            numbers = {
-                database: user.id
-                for database in catalog.databases()
-                if database.leads_outside and database.name.casefold() == catalog.home.casefold()
-            }
+            home = catalog.home_database()
+            numbers = {home: user.id} if home.leads_outside else {}
             found: set[str] = set()
         else:
+            _require_sight(catalog)
             found = administrative_on_server(catalog.all_rights(SERVER, user.id))
             numbers = {
                 database: there.id
@@ -169,15 +168,18 @@ class SQLServer(PyMSSQLEngine, ClonesUsers):
         catalog = self._catalog(session)
         who = self._who(session)
         if who.contained or who.login_id is None:
-            home = scope_of(catalog.home)
-            return {(home, catalog.home): catalog.rights(home, who.user_id)[who.user_id]}
-        server = catalog.rights(SERVER, who.login_id)[who.login_id]
-        found: dict[Place, Rights] = {(SERVER, "master"): server}
-        for database in catalog.databases():
-            for user in catalog.users(database.scope, (who.login_id,)).values():
-                rights = catalog.rights(database.scope, user.id)
-                found[database.scope, database.name] = rights[user.id]
-        return found
+            own = [(scope_of(catalog.home), catalog.home, who.user_id)]
+        else:
+            own = [(SERVER, "master", who.login_id)]
+            own += [
+                (database.scope, database.name, user.id)
+                for database in catalog.databases()
+                for user in catalog.users(database.scope, (who.login_id,)).values()
+            ]
+        return {
+            (scope, name): catalog.rights(scope, number)[number] | catalog.owned(scope, number)
+            for scope, name, number in own
+        }
 
     def _catalog(self, session: Session) -> Catalog:
         return Catalog(partial(self._read, session), session.login.dbname)
@@ -204,10 +206,25 @@ class SQLServer(PyMSSQLEngine, ClonesUsers):
             who = quoted(admin.login.username)
             raise PermissionMissing(
                 f"the admin {admin.login.username!r} may not do what it has to: {error.found}",
-                f"As a sysadmin (on RDS: the master user), in master: GRANT ALTER ANY LOGIN TO"
-                f" {who}; in each database of the user's: ALTER ROLE [db_owner] ADD MEMBER {who};"
-                " and WITH GRANT OPTION what it is to pass on of the server's. Then rotate again.",
+                f"As a sysadmin (on RDS: the master user), in master: GRANT ALTER ANY LOGIN, VIEW"
+                f" ANY DEFINITION TO {who}; in each database of the user's: ALTER ROLE [db_owner]"
+                f" ADD MEMBER {who}, and a login that exists as its owner (ALTER AUTHORIZATION ON"
+                " DATABASE::…); WITH GRANT OPTION what it is to pass on of the server's. Then"
+                " rotate again.",
             ) from None
+
+
+def _require_sight(catalog: Catalog) -> None:
+    """Raises PermissionMissing unless all memberships and databases are to be seen.
+
+    Else nothing tells an administrator from a user.
+    """
+    if permissions := catalog.blind_without():
+        raise PermissionMissing(
+            f"it does not see everybody's rights without {', '.join(permissions)}, to be granted in"
+            " master",
+            "Grant it that.",
+        )
 
 
 class SQLServerRotator(DatabaseRotator):

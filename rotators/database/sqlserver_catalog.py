@@ -12,8 +12,17 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
-from rotators.database.sqlserver_rights import OWNER, ROLE, Right, Rights
+from rotators.database.sqlserver_rights import (
+    OWNED,
+    OWNER,
+    ROLE,
+    Right,
+    Rights,
+    strongest,
+)
+from rotators.database.sqlserver_securables import COLUMN, OBJECT, SECURABLES, owned
 from rotators.database.sqlserver_statements import Sql, quoted
+from rotators.errors import PermissionMissing
 
 
 class Run(Protocol):
@@ -48,6 +57,7 @@ class Database(NamedTuple):
     name: str
     contained: int
     leads_outside: int
+    read_only: int
 
     @property
     def scope(self) -> Sql:
@@ -59,9 +69,9 @@ _DBO = 1
 
 _DATABASES = """
 SELECT d.name, d.containment,
-CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
-FROM sys.databases d
-WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id"""
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
+d.is_read_only FROM sys.databases d
+WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id"""
 # What the two kinds call differently is in columns of its own, as collations differ.
 _FIND = """
 SELECT 1, u.principal_id, u.name, u.default_schema_name, u.default_language_name, N'', N'', N'',
@@ -72,6 +82,12 @@ FROM sys.sql_logins l WHERE l.name = {}"""
 _USERS = """
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM {}_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN ({})"""
+# Those that the server made itself, as for change data capture, nobody else could write.
+_TRIGGERS = """
+SELECT t.name FROM {}.triggers t
+WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, {}) ORDER BY t.name"""
+_SIGHT = ("VIEW ANY DEFINITION", "VIEW ANY DATABASE")
+_SEES = "SELECT " + ", ".join(f"HAS_PERMS_BY_NAME(NULL, NULL, N'{one}')" for one in _SIGHT)
 # The names are in columns of their own, as their collations differ.
 _RIGHTS = """
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
@@ -89,8 +105,28 @@ class Catalog:
         self.home = home
 
     def databases(self) -> list[Database]:
-        """Those that the session may change."""
+        """Those that the session may enter."""
         return [Database(*row) for row in self.run(_DATABASES)]
+
+    def home_database(self) -> Database:
+        """Raises PermissionMissing if the session may not know what kind of database it is."""
+        for database in self.databases():
+            if database.name.casefold() == self.home.casefold():
+                return database
+        raise PermissionMissing(
+            f"it does not see database {self.home!r} among the server's",
+            "GRANT VIEW ANY DATABASE to it.",
+        )
+
+    def blind_without(self) -> list[str]:
+        """Permissions that the session lacks to see everybody's rights on the server."""
+        (row,) = self.run(_SEES)
+        return [permission for permission, has in zip(_SIGHT, row, strict=True) if has != 1]
+
+    def triggers(self, database: Database) -> list[str]:
+        """DDL triggers that a change in the database might run."""
+        rows = self.run(_TRIGGERS, _views(database.scope), database.leads_outside)
+        return [name for (name,) in rows]
 
     def find(self, name: str) -> Principal | None:
         """Who logs in to the home database by that name, as the server compares names."""
@@ -113,7 +149,14 @@ class Catalog:
             found[who].add(Right(where, major, minor, permission or role, state.strip()))
         if scope != SERVER and _DBO in found:
             found[_DBO] = {OWNER}
-        return {who: frozenset(rights) for who, rights in found.items()}
+        return {who: strongest(rights) for who, rights in found.items()}
+
+    def owned(self, scope: Sql, principal: int) -> Rights:
+        """What is a principal's own, as rights; a database's owner has those as its owner."""
+        if scope != SERVER and principal == _DBO:
+            return frozenset()
+        rows = self.run(owned(server=scope == SERVER), _views(scope), principal)
+        return frozenset(Right(where, major, 0, "CONTROL", OWNED) for where, major in rows)
 
     def all_rights(self, scope: Sql, principal: int) -> Iterator[Right]:
         """Its own, and those of every role that it is in, at whatever remove."""
@@ -129,20 +172,14 @@ class Catalog:
 
     def securable(self, scope: Sql, right: Right) -> str | None:
         """What the right is on, as GRANT names it; None if that cannot be seen."""
-        if right.where not in _SECURABLES:
+        kind = SECURABLES.get(right.where)
+        rows = self.run(kind.asked(), _views(scope), right.major) if kind else []
+        if kind is None or not rows:
             return None
-        kind, asked = _SECURABLES[right.where]
-        database = Sql(scope.removesuffix(".database"))
-        rows = self.run(asked, database, right.major)
-        if not rows:
-            return None
-        names = list(rows[0])
-        if not kind:
-            kind = _KINDS[right.where].get(names.pop(0).strip(), _KINDS[right.where]["S"])
-        where = f"{kind}::{'.'.join(map(quoted, names))}"
-        if right.where != _OBJECT or not right.minor:
+        where = kind.named(right.where, rows[0])
+        if right.where != OBJECT or not right.minor:
             return where
-        columns = self.run(_COLUMN, database, right.major, right.minor)
+        columns = self.run(COLUMN, _views(scope), right.major, right.minor)
         return f"{where} ({quoted(columns[0][0])})" if columns else None
 
 
@@ -166,52 +203,10 @@ def scope_of(database: str) -> Sql:
     return Sql(f"{quoted(database)}.sys.database")
 
 
+def _views(scope: Sql) -> Sql:
+    """Where the other views of the same place are."""
+    return Sql(scope.rpartition(".")[0])
+
+
 def _ids(numbers: Iterable[int]) -> Sql:
     return Sql(", ".join(str(int(number)) for number in numbers))
-
-
-def _in_schema(table: str, key: str) -> str:
-    joined = f"{{0}}.{table} o JOIN {{0}}.schemas s ON s.schema_id = o.schema_id"
-    return f"SELECT s.name, o.name FROM {joined} WHERE o.{key} = {{1}}"  # noqa: S608 ours
-
-
-def _by_itself(table: str, key: str) -> str:
-    return f"SELECT o.name FROM {{0}}.{table} o WHERE o.{key} = {{1}}"  # noqa: S608 ours
-
-
-_OBJECT = 1
-_COLUMN = "SELECT c.name FROM {0}.all_columns c WHERE c.object_id = {1} AND c.column_id = {2}"
-_USER = "SELECT o.type, o.name FROM {0}.database_principals o WHERE o.principal_id = {1}"
-_OF_SERVER = "SELECT o.type, o.name FROM sys.server_principals o WHERE o.principal_id = {1}"
-_KINDS = {
-    4: {"R": "ROLE", "A": "APPLICATION ROLE", "S": "USER"},
-    101: {"R": "SERVER ROLE", "S": "LOGIN"},
-}
-# How GRANT calls each class ("sys.database_permissions"), and where its names are.
-# fmt: off
-_SECURABLES = {
-    1: ("OBJECT", _in_schema("all_objects", "object_id")),
-    3: ("SCHEMA", _by_itself("schemas", "schema_id")),
-    4: ("", _USER),
-    5: ("ASSEMBLY", _by_itself("assemblies", "assembly_id")),
-    6: ("TYPE", _in_schema("types", "user_type_id")),
-    10: ("XML SCHEMA COLLECTION", _in_schema("xml_schema_collections", "xml_collection_id")),
-    15: ("MESSAGE TYPE", _by_itself("service_message_types", "message_type_id")),
-    16: ("CONTRACT", _by_itself("service_contracts", "service_contract_id")),
-    17: ("SERVICE", _by_itself("services", "service_id")),
-    18: ("REMOTE SERVICE BINDING",
-         _by_itself("remote_service_bindings", "remote_service_binding_id")),
-    19: ("ROUTE", _by_itself("routes", "route_id")),
-    23: ("FULLTEXT CATALOG", _by_itself("fulltext_catalogs", "fulltext_catalog_id")),
-    24: ("SYMMETRIC KEY", _by_itself("symmetric_keys", "symmetric_key_id")),
-    25: ("CERTIFICATE", _by_itself("certificates", "certificate_id")),
-    26: ("ASYMMETRIC KEY", _by_itself("asymmetric_keys", "asymmetric_key_id")),
-    29: ("FULLTEXT STOPLIST", _by_itself("fulltext_stoplists", "stoplist_id")),
-    31: ("SEARCH PROPERTY LIST",
-         _by_itself("registered_search_property_lists", "property_list_id")),
-    32: ("DATABASE SCOPED CREDENTIAL", _by_itself("database_scoped_credentials", "credential_id")),
-    34: ("EXTERNAL LANGUAGE", _by_itself("external_languages", "external_language_id")),
-    101: ("", _OF_SERVER),
-    105: ("ENDPOINT", "SELECT o.name FROM sys.endpoints o WHERE o.endpoint_id = {1}"),
-}
-# fmt: on

@@ -7,23 +7,26 @@ keep locks on principals that logins wait for. Only a login and its first user a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rotators.database.sqlserver_catalog import SERVER, scope_of
-from rotators.database.sqlserver_rights import Change, Right, Rights, changes, lacking
+from rotators.database.sqlserver_places import Places, unseen, with_schema
+from rotators.database.sqlserver_rights import changes
+from rotators.database.sqlserver_sandbox import Sandbox
 from rotators.database.sqlserver_statements import Sql, quoted
 from rotators.errors import MisconfiguredSecret, PermissionMissing, UnexpectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from rotators.database.sqlserver_catalog import Catalog, Database, DatabaseUser, Principal, Run
+    from rotators.database.sqlserver_catalog import Catalog, DatabaseUser, Principal, Run
+    from rotators.database.sqlserver_places import Place
+    from rotators.database.sqlserver_rights import Change, Right
 
 _ROUNDS = 4
-_NOTHING: Rights = frozenset()
 _BOTH = """SET XACT_ABORT ON; BEGIN TRANSACTION;
 CREATE LOGIN {} WITH PASSWORD = {}{};
-USE {}; CREATE USER {} FOR LOGIN {}{};
+USE {}; {};
 COMMIT; SET XACT_ABORT OFF"""
 
 
@@ -33,17 +36,22 @@ class Clones:
     def __init__(self, catalog: Catalog, run: Run) -> None:
         self.catalog = catalog
         self.run = run
+        self.places = Places(catalog)
+        self.sandbox = Sandbox(catalog, run)
         self.warnings: list[str] = []
 
     def make(
         self, base: Principal, alternate: Principal | None, name: str, password: str
     ) -> list[str]:
         """The alternate, by this password. Returns what could not be copied."""
+        if alternate is not None:
+            self._like(base, alternate, name)
+        self.places.require_copyable(base, alternate)
         if alternate is None:
             self._create(base, name, password)
             self._copy(base, self._like(base, self.catalog.find(name), name))
             return self.warnings
-        self._copy(base, self._like(base, alternate, name))
+        self._copy(base, alternate)
         changed = tuple(option for option in base.options if option not in alternate.options)
         self._set("ALTER", alternate, alternate.name, password, changed)
         return self.warnings
@@ -54,16 +62,15 @@ class Clones:
         After a crash, the new password has to open a session there; testSecret does not let a
         version pass that has not all of its rights.
         """
-        home = self.catalog.home
-        models = {} if base.contained else self.catalog.users(scope_of(home), (base.id,))
+        home = self.catalog.home_database()
+        models = {} if base.contained else self.catalog.users(home.scope, (base.id,))
         if base.id not in models:
             self._set("CREATE", base, name, password, base.options)
             return
-        self.run(
-            _BOTH,
-            *(quoted(name), password, _said(base.options), quoted(home)),
-            *(quoted(name), quoted(name), _with_schema(models[base.id])),
-        )
+        self.sandbox.enter(home)
+        user = self.sandbox.wrapped(*_create_user(name, models[base.id]))
+        said = _said(base.options)
+        self.run(_BOTH, quoted(name), password, said, quoted(home.name), user)
 
     def set_password(self, user: Principal, password: str) -> None:
         """As an admin, without the old one."""
@@ -77,10 +84,12 @@ class Clones:
         password: str,
         options: tuple[tuple[str, str], ...],
     ) -> None:
+        change: Callable[..., object] = self.run
         if like.contained:
-            self._in(self.catalog.home)
+            self.sandbox.enter(self.catalog.home_database())
+            change = self.sandbox.change
         kind = Sql(f"{verb} {'USER' if like.contained else 'LOGIN'}")
-        self.run("{} {} WITH PASSWORD = {}{}", kind, quoted(name), password, _said(options))
+        change("{} {} WITH PASSWORD = {}{}", kind, quoted(name), password, _said(options))
 
     def _like(self, base: Principal, alternate: Principal | None, name: str) -> Principal:
         if alternate is not None and alternate.contained == base.contained:
@@ -92,114 +101,62 @@ class Clones:
         )
 
     def _copy(self, base: Principal, alternate: Principal) -> None:
-        home = self.catalog.home
-        if base.contained:
-            self._converge(scope_of(home), home, base.id, alternate.id, alternate.name)
-            return
-        self._converge(SERVER, "master", base.id, alternate.id, alternate.name)
-        for database in self.catalog.databases():
-            users = self.catalog.users(database.scope, (base.id, alternate.id))
-            model, clone = users.get(base.id), users.get(alternate.id)
-            if model is not None:
-                clone = self._user(database, model, clone, alternate)
-            if clone is not None:
-                number = model.id if model else None
-                # Not the login's name: a user may have one of its own.
-                self._converge(database.scope, database.name, number, clone.id, clone.name)
+        for place in self.places.of(base, alternate):
+            if place.database and place.database.read_only:
+                continue  # where both are equal already
+            self._converge(self._with_user(place, alternate))
 
-    def _user(
-        self,
-        database: Database,
-        model: DatabaseUser,
-        clone: DatabaseUser | None,
-        alternate: Principal,
-    ) -> DatabaseUser:
-        schema = _with_schema(model)
+    def _with_user(self, place: Place, alternate: Principal) -> Place:
+        model, clone = place.model, place.clone
+        if model is None:
+            return place
         if clone is None:
-            self._in(database.name)
-            login = quoted(alternate.name)
-            self.run("CREATE USER {} FOR LOGIN {}{}", login, login, schema)
-            clone = self.catalog.users(database.scope, (alternate.id,))[alternate.id]
-        elif schema and clone.schema != model.schema:
-            self._in(database.name)
-            self.run("ALTER USER {}{}", quoted(clone.name), schema)
-        return clone
+            self.sandbox.enter(place.database)
+            self.sandbox.change(*_create_user(alternate.name, model))
+            clone = self.catalog.users(place.scope, (alternate.id,))[alternate.id]
+        elif model.schema not in ("", clone.schema):
+            self.sandbox.enter(place.database)
+            self.sandbox.change("ALTER USER {}{}", quoted(clone.name), with_schema(model))
+        return replace(place, clone=clone)
 
-    def lacking(self, base: Principal, alternate: Principal) -> list[str]:
-        """What only the alternate has, as an admin sees it."""
-        return [
-            self.describe(scope, where, right)
-            for scope, where, wanted, there in self._both(alternate, base)
-            for right in lacking(wanted, there)
-        ]
-
-    def describe(self, scope: Sql, where: str, right: Right) -> str:
-        """The statement, for somebody who reads it, that would give the right."""
-        (change,) = changes(frozenset({right}), _NOTHING)
-        on = None if change.whole else self.catalog.securable(scope, right) or _unseen(right)
-        server = scope == SERVER
-        return f"in {where}: {change.statement(on or '', '…', server=server)}"
-
-    def _both(self, one: Principal, other: Principal) -> Iterator[tuple[Sql, str, Rights, Rights]]:
-        if one.contained:
-            home = self.catalog.home
-            rights = self.catalog.rights(scope_of(home), one.id, other.id)
-            yield scope_of(home), home, rights[one.id], rights[other.id]
+    def _converge(self, place: Place) -> None:
+        if place.clone is None:
             return
-        rights = self.catalog.rights(SERVER, one.id, other.id)
-        yield SERVER, "master", rights[one.id], rights[other.id]
-        for database in self.catalog.databases():
-            users = self.catalog.users(database.scope, (one.id, other.id))
-            if one.id in users:
-                numbers = {login: user.id for login, user in users.items()}
-                rights = self.catalog.rights(database.scope, *numbers.values())
-                there = rights.get(numbers.get(other.id, 0), _NOTHING)
-                yield database.scope, database.name, rights[numbers[one.id]], there
-
-    def _converge(self, scope: Sql, where: str, model: int | None, clone: int, name: str) -> None:
-        numbers = [number for number in (model, clone) if number is not None]
+        # Not the login's name: a user may have one of its own.
+        name = place.clone.name
         unnamed: set[Right] = set()
         for _ in range(_ROUNDS):
-            rights = self.catalog.rights(scope, *numbers)
-            wanted = rights[model] if model is not None else _NOTHING
-            left = [c for c in changes(wanted, rights[clone]) if c.right not in unnamed]
+            left = [c for c in changes(*self.places.rights(place)) if c.right not in unnamed]
             if not left:
                 return
-            self._in(where)
-            unnamed |= {c.right for c in left if not self._apply(scope, where, c, name)}
+            self.sandbox.enter(place.database)
+            unnamed |= {c.right for c in left if not self._apply(place, c, name)}
         raise UnexpectedError(
-            f"user {name!r} does not end with the base's rights in {where}: "
+            f"user {name!r} does not end with the base's rights in {place.name}: "
             + "; ".join(f"{change.verb} {change.right.name}" for change in left),
             "Give it those by hand (perhaps another principal granted them), then rotate again.",
         )
 
-    def _apply(self, scope: Sql, where: str, change: Change, name: str) -> bool:
-        on = "" if change.whole else self.catalog.securable(scope, change.right)
+    def _apply(self, place: Place, change: Change, name: str) -> bool:
+        on = "" if change.whole else self.catalog.securable(place.scope, change.right)
         if on is None:
             self.warnings.append(
-                f"in {where}: {change.right.name} on {_unseen(change.right)} could not be copied to"
-                f" {name!r}: give both users of the pair the same"
+                f"in {place.name}: {change.right.name} on {unseen(change.right)} could not be"
+                f" copied to {name!r}: give both users of the pair the same"
             )
             return False
-        statement = change.statement(on, name, server=scope == SERVER)
+        statement = change.statement(on, name, server=place.database is None)
         try:
-            self.run(statement)
+            self.sandbox.change("{}", statement)
         except PermissionMissing as error:
-            raise PermissionMissing(f"{error.found}; in {where}: {statement}", error.cure) from None
+            found = f"{error.found}; in {place.name}: {statement}"
+            raise PermissionMissing(found, error.cure) from None
         return True
 
-    def _in(self, database: str) -> None:
-        """Rights on a database can only be given in it, those on the server in master."""
-        self.run("USE {}", quoted(database))
+
+def _create_user(name: str, model: DatabaseUser) -> tuple[str, Sql, Sql, Sql]:
+    return "CREATE USER {} FOR LOGIN {}{}", quoted(name), quoted(name), with_schema(model)
 
 
 def _said(options: tuple[tuple[str, str], ...]) -> Sql:
     return Sql("".join(f", {option} = {value}" for option, value in options))
-
-
-def _with_schema(model: DatabaseUser) -> Sql:
-    return Sql(f" WITH DEFAULT_SCHEMA = {quoted(model.schema)}" if model.schema else "")
-
-
-def _unseen(right: Right) -> str:
-    return f"class {right.where}, number {right.major}"

@@ -76,7 +76,11 @@ _STATEMENTS: tuple[_Meaning, ...] = (
         "Rename one of the two, or drop the other if nobody uses it.",
     ),
     (
-        frozenset({229, 230, 262, 297, 300, 916, 4604, 4611, 4613, 4617, 15007, 15151, 15247}),
+        # 15404, 15517: the owner whom the admin would act as is no login that the server knows.
+        frozenset(
+            {229, 230, 262, 297, 300, 916, 4604, 4611, 4613, 4617, 15007, 15151, 15247}
+            | {15404, 15517}
+        ),
         PermissionMissing,
         "Give the user of this session the right to do it.",
     ),

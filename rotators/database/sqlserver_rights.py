@@ -45,7 +45,8 @@ class Right(NamedTuple):
     major: int
     minor: int
     name: str  # the permission's, or the role's
-    state: str  # G(ranted), W(ith grant option), D(enied), R(evoked for a column), M(ember)
+    # G(ranted), W(ith grant option), D(enied), R(evoked for a column), M(ember); ours: O(wned)
+    state: str
 
     @property
     def place(self) -> tuple[int, int, int, str]:
@@ -53,6 +54,7 @@ class Right(NamedTuple):
 
 
 Rights = frozenset[Right]
+OWNED = "O"
 OWNER = Right(ROLE, DB_OWNER, 0, "db_owner", "M")
 
 
@@ -96,12 +98,25 @@ def changes(wanted: Rights, there: Rights) -> list[Change]:
     return sorted(found, key=lambda c: (_late(c), _ORDER.index(c.verb), c.right))
 
 
+def strongest(rights: Iterable[Right]) -> Rights:
+    """One right of a place, where several people gave it there: what is denied is denied."""
+    weakest_first = sorted(rights, key=lambda right: _STRENGTH.find(right.state))
+    return frozenset({right.place: right for right in weakest_first}.values())
+
+
+_STRENGTH = "RGWD"
+
+
 def lacking(wanted: Rights, there: Rights) -> list[Right]:
     """What ``wanted`` allows and ``there`` does not."""
-    allowed = {right for right in wanted if right.state in "GWM"}
-    stronger = {right._replace(state="G") for right in there if right.state == "W"}
+    allowed = {right for right in wanted if right.state in "GWMO"}
+    as_good = {right._replace(state=s) for right in there for s in _AS_GOOD.get(right.state, "")}
     denied = {right for right in there - wanted if right.state == "D"}
-    return sorted((allowed - there - stronger) | denied)
+    return sorted((allowed - there - as_good) | denied)
+
+
+# Whoever was granted CONTROL may what the owner may.
+_AS_GOOD = {"G": "O", "W": "GO", "O": "GW"}
 
 
 def administrative_on_server(rights: Iterable[Right]) -> set[str]:
@@ -137,7 +152,14 @@ def _addition(right: Right, there: Right | None) -> Change:
     return Change(_ADDS[right.state], right)
 
 
-_ADDS = {"M": "ADD", "G": "GRANT", "W": "GRANT WITH OPTION", "D": "DENY", "R": "REVOKE"}
+_ADDS = {
+    "M": "ADD",
+    "G": "GRANT",
+    "W": "GRANT WITH OPTION",
+    "D": "DENY",
+    "R": "REVOKE",
+    OWNED: "GRANT",
+}
 
 
 def _late(change: Change) -> bool:

@@ -24,12 +24,16 @@ reading of Microsoft Learn, by the name of its page; no real server has confirme
 * "GRANT", "DENY", "REVOKE": a GRANT replaces a DENY, and the other way round; a plain GRANT leaves
   WITH GRANT OPTION as it is; a REVOKE of a column under a table's GRANT leaves a row in state R; a
   table's REVOKE takes its columns' rows with it. Server permissions only in master (4621).
-* "sys.database_permissions", "sys.database_principals", "sys.server_principals": who may see which
-  row is not played; everybody sees everything.
+* "sys.server_role_members": VIEW ANY DEFINITION shows roles that people made; who else may see
+  which row is not played, everybody sees everything.
+* "Manage trigger security": a DDL trigger of a database runs by the rights of whoever changes
+  something there. "Understanding Impersonation Scope", "REVERT": as dbo, by EXECUTE AS USER, that
+  is nobody outside of the database, unless it is TRUSTWORTHY; db_owner may do so. Only the batch
+  that the code under test writes is understood. What a failing trigger would undo stays done.
 * "SET XACT_ABORT": a batch in a transaction happens as a whole; no other transactions are played.
 * "sp_getapplock": one lock of a name in one database, held by the session until it ends.
 
-Not there: ownership, application roles, EXECUTE AS, password history, TDS 8.
+Not there: what owners may, application roles, any other EXECUTE AS, password history, TDS 8.
 """
 
 from __future__ import annotations
@@ -61,6 +65,12 @@ if TYPE_CHECKING:
 _THREE_PARTS = re.compile(r"\[((?:[^\]]|\]\])*)\]\.sys\.")
 _SECRET = re.compile(r"(PASSWORD = )N?'(?:[^']|'')*'", re.IGNORECASE)
 _LITERAL = re.compile(r"(N?'(?:[^']|'')*')")
+_PERMISSION = re.compile(r"HAS_PERMS_BY_NAME\(NULL, NULL, N'([^']*)'\)")
+_AS_DBO = re.compile(
+    r"DECLARE @back varbinary\(8000\); EXECUTE AS USER = 'dbo' WITH COOKIE INTO @back;\s+"
+    r"IF @back IS NOT NULL BEGIN (.*); REVERT WITH COOKIE = @back END",
+    re.DOTALL,
+)
 _WAIT = 0.01
 
 
@@ -87,6 +97,7 @@ class SqlServer(Catalog):  # type: ignore[misc]  # the package has no types
         self.roles = {name: Principal(name, n, "R") for name, n in FIXED_SERVER.items()}
         self.roles["sysadmin"].members.add(1)
         self.databases: dict[str, Database] = {}
+        self.owners: dict[tuple[int, int], int] = {}
         self.held: dict[tuple[str, str], object] = {}
         self.refused: list[str] = []
         self.lockout: int | None = None  # after so many refused logins
@@ -99,10 +110,19 @@ class SqlServer(Catalog):  # type: ignore[misc]  # the package has no types
         return made
 
     def is_in(self, login: Principal, *roles: str) -> bool:
-        return any(login.id in self.roles[role].members for role in roles)
+        # Users of a database have the same numbers.
+        known = self.logins.get(login.name.lower()) is login
+        return known and any(login.id in self.roles[role].members for role in roles)
+
+    def may(self, who: Principal, permission: str, *roles: str) -> bool:
+        """Whether it has a permission on the server, which public has of some."""
+        if self.is_in(who, "sysadmin", *roles):
+            return True
+        state = who.permissions.get((100, 0, 0, permission))
+        return state in ("G", "W") or (state is None and permission == "VIEW ANY DATABASE")
 
     def owns(self, who: Principal, database: Database) -> bool:
-        if who.name.lower() in self.logins and self.is_in(who, "sysadmin"):
+        if self.is_in(who, "sysadmin") or who is database.principals["dbo"]:
             return True
         user = database.user_of(who)
         return user is not None and user.id in database.principals["db_owner"].members
@@ -172,25 +192,43 @@ class SqlServer(Catalog):  # type: ignore[misc]  # the package has no types
             return self._together(query, session)
         if words == ["SET"]:
             return OK
+        if as_dbo := _AS_DBO.fullmatch(query.sql):
+            self._as_dbo(as_dbo[1], session)
+            return OK
         answered = Statement(self, session, query.sql).run()
         if answered is not None:
             return answered
         self.asker = session
         self.read_from = session["at"]
-        sql = "".join(self._here(part, session) for part in _LITERAL.split(query.sql))
+        sql = _PERMISSION.sub(lambda m: str(int(self.may(session["principal"], m[1]))), query.sql)
+        sql = "".join(self._here(part, session) for part in _LITERAL.split(sql))
         return super().answer(Query(sql=sql, session=session))
 
     def _together(self, query: Query, session: dict[str, Any]) -> QueryResult:
         """A batch with a transaction: what it made is gone if one of its statements fails."""
         logins = dict(self.logins)
         try:
-            for one in split(query.sql):
+            before, *inner = _AS_DBO.split(query.sql)
+            for one in split(before):
                 if one.split()[0].upper() not in {"SET", "BEGIN", "COMMIT"}:
                     self._answer(Query(sql=one, session=session), session)
+            if inner:
+                self._as_dbo(inner[0], session)
         except Exception:
             self.logins = logins
             raise
         return OK
+
+    def _as_dbo(self, sql: str, session: dict[str, Any]) -> None:
+        me, db = session["principal"], session["at"]
+        if not self.owns(me, db):
+            raise failed(15517, 'Cannot execute as the database principal because "dbo" does not.')
+        # A TRUSTWORTHY database's owner, which is sa here, is itself everywhere.
+        session["principal"] = self.logins["sa"] if db.trustworthy else db.principals["dbo"]
+        try:
+            assert Statement(self, session, sql).run() is OK, sql
+        finally:
+            session["principal"] = me
 
     def _here(self, part: str, session: dict[str, Any]) -> str:
         """A part of a SELECT, with what is the session's put in."""

@@ -24,6 +24,7 @@ FIXED_DATABASE = {
     "db_owner": 16384, "db_accessadmin": 16385, "db_securityadmin": 16386, "db_ddladmin": 16387,
     "db_backupoperator": 16389, "db_datareader": 16390, "db_datawriter": 16391,
 }  # fmt: skip
+FIRST_MADE = 256  # of the principals on the server, but for sa and what it came with
 # class, major, minor, permission → state
 Permissions = dict[tuple[int, int, int, str], str]
 
@@ -62,9 +63,20 @@ class Principal:
     password: str | None = field(default=None, repr=False)
     members: set[int] = field(default_factory=set)
     permissions: Permissions = field(default_factory=dict)
+    # What principals other than the usual grantor gave, besides.
+    others_gave: list[tuple[tuple[int, int, int, str], str]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
     # The number of the error that a login ends in, such as 18486.
     barred: int | None = None
+
+
+@dataclass
+class Trigger:
+    """A DDL trigger of a database, which runs as whoever changes something in it."""
+
+    body: str
+    enabled: bool = True
+    shipped: bool = False
 
 
 @dataclass
@@ -73,6 +85,7 @@ class Database:
     id: int
     containment: int = 0
     trustworthy: bool = False
+    read_only: bool = False
     closed: bool = False  # nobody but sysadmin may enter, whoever has a user
     principals: dict[str, Principal] = field(default_factory=dict)
     schemas: dict[str, int] = field(default_factory=lambda: {"dbo": 1})
@@ -80,6 +93,9 @@ class Database:
     types: dict[tuple[str, str], int] = field(default_factory=dict)
     # Things of the other classes, by class: name → number.
     things: dict[int, dict[str, int]] = field(default_factory=dict)
+    triggers: dict[str, Trigger] = field(default_factory=dict)
+    # Whose things are, where not dbo's: class and number → principal.
+    owners: dict[tuple[int, int], int] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(5))
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from pysqlbridge.tds.result import QueryError, QueryResult
 from tests.doubles.sqlserver_state import (
     Database,
     Principal,
+    Trigger,
     failed,
     missing,
     new_login,
@@ -30,6 +31,18 @@ _CLASSES = {
     "REMOTE SERVICE BINDING": 18, "ROUTE": 19, "FULLTEXT CATALOG": 23, "SYMMETRIC KEY": 24,
     "CERTIFICATE": 25, "ASYMMETRIC KEY": 26, "FULLTEXT STOPLIST": 29,
     "SEARCH PROPERTY LIST": 31, "DATABASE SCOPED CREDENTIAL": 32, "LOGIN": 101, "SERVER ROLE": 101,
+}  # fmt: skip
+_ON_OFF = frozenset({"ON", "OFF"})
+_IN_DATABASE = frozenset({"CREATE USER", "ALTER USER", "DROP USER", "CREATE ROLE", "ALTER ROLE"})
+# The options of each statement, but for those that nobody here writes.
+_OPTIONS = {
+    "CREATE LOGIN": {"PASSWORD", "SID", "DEFAULT_DATABASE", "DEFAULT_LANGUAGE", "CHECK_EXPIRATION",
+                     "CHECK_POLICY"},
+    "ALTER LOGIN": {"PASSWORD", "OLD_PASSWORD", "DEFAULT_DATABASE", "DEFAULT_LANGUAGE",
+                    "CHECK_EXPIRATION", "CHECK_POLICY", "NAME"},
+    "CREATE USER": {"PASSWORD", "DEFAULT_SCHEMA", "DEFAULT_LANGUAGE", "SID"},
+    "ALTER USER": {"PASSWORD", "OLD_PASSWORD", "DEFAULT_SCHEMA", "DEFAULT_LANGUAGE", "NAME",
+                   "LOGIN"},
 }  # fmt: skip
 OK = QueryResult(columns=[], rows=[])
 
@@ -85,6 +98,7 @@ class Statement:
 
     def __init__(self, server: SqlServer, session: dict[str, Any], sql: str) -> None:
         self.server = server
+        self.session = session
         self.me: Principal = session["principal"]
         self.db: Database = session["at"]
         self.parts = tokens(sql)
@@ -95,33 +109,79 @@ class Statement:
 
     def run(self) -> QueryResult | None:
         """None if it is no such statement."""
-        first = " ".join(self.words[:2])
+        self.first = " ".join(self.words[:2])
         if self.words[0] in {"GRANT", "DENY", "REVOKE"}:
             self._permission()
             return OK
-        method = getattr(self, "_" + first.lower().replace(" ", "_"), None)
+        method = getattr(self, "_" + self.first.lower().replace(" ", "_"), None)
         if method is None:
             return None
         if ";" in self.parts:
             raise syntax(self.parts[self.parts.index(";") + 1])
+        if self.first in _IN_DATABASE:
+            self._require_writable()
         method(self.parts[2])
+        if self.first in _IN_DATABASE:
+            self._fire()
         return OK
+
+    def _require_writable(self) -> None:
+        if self.db.read_only:
+            text = f"Failed to update database '{self.db.name}' because the database is read-only."
+            raise failed(3906, text)
+
+    def _fire(self) -> None:
+        """The database's triggers, by the rights that the session has now."""
+        for one in self.db.triggers.values():
+            if one.enabled:
+                Statement(self.server, self.session, one.body).run()
 
     # ── who may ──
 
     def _admin(self) -> bool:
-        held = self.me.permissions.get((100, 0, 0, "ALTER ANY LOGIN"))
-        return self.server.is_in(self.me, "sysadmin", "securityadmin") or held in ("G", "W")
+        return self.server.may(self.me, "ALTER ANY LOGIN", "securityadmin")
 
     def _owner(self) -> bool:
         return self.server.owns(self.me, self.db)
 
     def _options(self, start: int) -> dict[str, str]:
+        """What WITH says from there on, to the end."""
         found: dict[str, str] = {}
-        for at in range(start, len(self.parts) - 1):
-            if self.parts[at] == "=" and not isinstance(self.parts[at], (Literal, Quoted)):
-                found[self.words[at - 1]] = self.parts[at + 1]
+        if start < len(self.parts) and self.words[start] != "WITH":
+            raise syntax(self.parts[start])
+        at = start + 1
+        while at < len(self.parts):
+            name, value = self._option(at)
+            found[name] = value
+            at += 3
+            if name == "PASSWORD" and self.words[at : at + 1] == ["UNLOCK"]:
+                at += 1
+            if self.words[at : at + 1] == [","]:
+                at += 1
+                if at == len(self.parts):
+                    raise syntax(",")
+            elif at < len(self.parts) and (name, self.words[at]) != ("PASSWORD", "OLD_PASSWORD"):
+                raise syntax(self.parts[at])
         return found
+
+    def _option(self, at: int) -> tuple[str, str]:
+        name, value = self.words[at], self.parts[at + 2 : at + 3]
+        if name not in _OPTIONS[self.first] or self.words[at + 1 : at + 2] != ["="] or not value:
+            raise syntax(self.parts[at])
+        said, word = value[0], self.words[at + 2]
+        if name.endswith("PASSWORD"):
+            fits = isinstance(said, Literal)
+        elif name.startswith("CHECK_"):
+            fits = word in _ON_OFF
+        else:
+            fits = isinstance(said, Quoted) or word.isidentifier()
+        if not fits:
+            raise syntax(said)
+        if name == "DEFAULT_DATABASE" and said.lower() not in self.server.databases:
+            raise failed(15010, f"The database '{said}' does not exist.")
+        if name == "DEFAULT_LANGUAGE" and "USER" in self.first and not self.db.containment:
+            raise failed(33128, "DEFAULT_LANGUAGE may only be set within a contained database.")
+        return name, said
 
     # ── logins ──
 
@@ -131,8 +191,8 @@ class Statement:
         if name.lower() in self.server.logins:
             raise failed(15025, f"The server principal '{name}' already exists.")
         given = self._options(3)
-        if not isinstance(given.get("PASSWORD"), Literal):
-            raise syntax(given.get("PASSWORD", ""))
+        if "PASSWORD" not in given:
+            raise syntax(name)
         if given.get("CHECK_POLICY", "ON") == "ON":
             require_policy(name, given["PASSWORD"])
         login = new_login(name, next(self.server.numbers), str(given["PASSWORD"]))
@@ -141,7 +201,8 @@ class Statement:
 
     def _alter_login(self, name: str) -> None:
         login = self.server.logins.get(name.lower())
-        given = self._options(3)
+        enabled = len(self.parts) == 4 and self.words[3] in {"ENABLE", "DISABLE"}
+        given = {} if enabled else self._options(3)
         powerful = login is not None and self.server.is_in(login, "sysadmin")
         may = self._admin() and (not powerful or self.server.is_in(self.me, "sysadmin"))
         own = login is self.me and given.keys() == {"PASSWORD", "OLD_PASSWORD"}
@@ -149,11 +210,9 @@ class Statement:
             raise missing("alter the login", name)
         if "OLD_PASSWORD" in given and given["OLD_PASSWORD"] != login.password:
             raise missing("alter the login", name)
-        if self.words[3:4] in (["ENABLE"], ["DISABLE"]):
+        if enabled:
             login.barred = None if self.words[3] == "ENABLE" else 18470
         if "PASSWORD" in given:
-            if not isinstance(given["PASSWORD"], Literal):
-                raise syntax(given["PASSWORD"])
             if given.get("CHECK_POLICY", login.options.get("CHECK_POLICY", "ON")) == "ON":
                 require_policy(name, given["PASSWORD"])
             login.password = str(given["PASSWORD"])
@@ -175,14 +234,18 @@ class Statement:
     def _create_user(self, name: str) -> None:
         if not self._owner():
             raise failed(15247, "User does not have permission to perform this action.")
-        given = self._options(3)
+        named, start = name, 3
+        if self.words[3:4] in (["FOR"], ["FROM"]):
+            if self.words[4:5] != ["LOGIN"]:
+                raise syntax(self.parts[3])
+            named, start = self.parts[5], 6
+        given = self._options(start)
         if "PASSWORD" in given:
             if not self.db.containment:
                 raise failed(33233, "Users with a password exist in contained databases only.")
             require_policy(name, given["PASSWORD"])
             user = self.db.add(name, password=str(given["PASSWORD"]), sid=f"c{name}")
         else:
-            named = self.parts[5] if self.words[3:4] in (["FOR"], ["FROM"]) else name
             login = self.server.logins.get(named.lower())
             if login is None:
                 raise failed(15007, f"'{named}' is not a valid login or you may not see it.")
@@ -240,6 +303,22 @@ class Statement:
 
     # ── things to have rights on ──
 
+    def _alter_authorization(self, _: str) -> None:
+        """Of anything to anybody, as a test's sysadmin."""
+        where = self.words.index("TO")
+        ((number, major, _minor),) = self._places(2, where)
+        server = number >= 100
+        among = self.server.logins if server else self.db.principals
+        owners = self.server.owners if server else self.db.owners
+        owners[number, major] = among[self.parts[where + 1].lower()].id
+
+    def _create_trigger(self, name: str) -> None:
+        body = re.split(r"\sAS\s", self.sql, maxsplit=1)[1]
+        self.db.triggers[name] = Trigger(body)
+
+    def _disable_trigger(self, name: str) -> None:
+        self.db.triggers[name].enabled = False
+
     def _create_schema(self, name: str) -> None:
         self.db.schemas[name] = next(self.db.numbers)
 
@@ -253,7 +332,19 @@ class Statement:
         self.db.objects[names[0], names[1]] = (next(self.server.numbers) + 10_000, columns)
 
     def _create_database(self, name: str) -> None:
-        self.server.add_database(name)
+        partial = self.words[3:] == ["CONTAINMENT", "=", "PARTIAL"]
+        self.server.add_database(name, containment=int(partial))
+
+    def _alter_database(self, name: str) -> None:
+        found, said = self.server.databases[name.lower()], self.words[4:]
+        if said[0] in {"READ_ONLY", "READ_WRITE"}:
+            found.read_only = said[0] == "READ_ONLY"
+        elif said[0] == "TRUSTWORTHY":
+            found.trustworthy = said[1] == "ON"
+        elif said == ["CONTAINMENT", "=", "PARTIAL"]:
+            found.containment = 1
+        else:
+            raise syntax(self.parts[4])
 
     def _drop_database(self, name: str) -> None:
         self.server.databases.pop(name.lower(), None)
@@ -276,11 +367,16 @@ class Statement:
         permissions = " ".join(self.words[start:on]).split(" , ")
         places = self._places(on, where)
         grantee = self._grantee(self.parts[where + 1], permissions, places)
+        in_database = places[0][0] < 100
+        if in_database:
+            self._require_writable()
         if verb == "GRANT" and self.words[-2:] == ["GRANT", "OPTION"]:
             verb = "GRANT WITH OPTION"
         for permission in permissions:
             for place in places:
                 self._write(verb, grantee.permissions, (*place, permission))
+        if in_database:
+            self._fire()
 
     def _grantee(self, name: str, permissions: list[str], places: list[Any]) -> Principal:
         server = places[0][0] >= 100

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.doubles.sqlserver_state import FIRST_MADE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -26,7 +28,10 @@ _THINGS = {
 def rows_of(server: SqlServer, db: Database, session: dict[str, Any], view: str) -> Found | None:
     if view in _THINGS:
         number, key = _THINGS[view]
-        return f"name #{key}", [[n, i] for n, i in db.things.get(number, {}).items()]
+        things = db.things.get(number, {}).items()
+        return f"name #{key} #principal_id", [
+            [n, i, db.owners.get((number, i), 1)] for n, i in things
+        ]
     made: Any = _VIEWS.get(view)
     return made(server, db, session) if made else None
 
@@ -36,7 +41,10 @@ def _permissions(principals: Iterable[Principal]) -> Found:
     return columns, [
         [where, major, minor, principal.id, permission, state]
         for principal in principals
-        for (where, major, minor, permission), state in principal.permissions.items()
+        for (where, major, minor, permission), state in [
+            *principal.permissions.items(),
+            *principal.others_gave,
+        ]
     ]
 
 
@@ -45,8 +53,25 @@ def _members(principals: Iterable[Principal]) -> Found:
     return "#role_principal_id #member_principal_id", pairs
 
 
-def _on_server(server: SqlServer) -> list[Principal]:
-    return [*server.logins.values(), *server.roles.values()]
+def _on_server(server: SqlServer, session: dict[str, Any]) -> list[Principal]:
+    """Those that the session sees: roles that people made are hidden from most."""
+    roles = list(server.roles.values())
+    if not server.may(session["principal"], "VIEW ANY DEFINITION"):
+        roles = [role for role in roles if role.id < FIRST_MADE]
+    return [*server.logins.values(), *roles]
+
+
+def _server_principals(server: SqlServer, _: Database, session: dict[str, Any]) -> Found:
+    return "#principal_id name sid type #owning_principal_id", [
+        [one.id, one.name, one.sid, one.kind, server.owners.get((101, one.id))]
+        for one in _on_server(server, session)
+    ]
+
+
+def _triggers(_: SqlServer, db: Database, *__: Any) -> Found:
+    return "name #parent_class #is_disabled #is_ms_shipped", [
+        [name, 0, int(not one.enabled), int(one.shipped)] for name, one in db.triggers.items()
+    ]
 
 
 def _databases(server: SqlServer, _: Database, session: dict[str, Any]) -> Found:
@@ -59,7 +84,7 @@ def _databases(server: SqlServer, _: Database, session: dict[str, Any]) -> Found
             db.containment,
             int(db.trustworthy),
             0,
-            0,
+            int(db.read_only),
             int(server.enters(me, db) or me in db.principals.values()),
         ]
         for db in server.databases.values()
@@ -88,6 +113,7 @@ def _logins(server: SqlServer, *_: Any) -> Found:
 def _principals(_: SqlServer, db: Database, *__: Any) -> Found:
     columns = (
         "#principal_id name sid type #authentication_type default_schema_name default_language_name"
+        " #owning_principal_id"
     )
     return columns, [
         [
@@ -98,14 +124,15 @@ def _principals(_: SqlServer, db: Database, *__: Any) -> Found:
             2 if one.password is not None else 1 if one.kind == "S" else 0,
             one.options.get("DEFAULT_SCHEMA", "dbo") if one.kind == "S" else None,
             one.options.get("DEFAULT_LANGUAGE"),
+            db.owners.get((4, one.id), 1) if one.kind == "R" else None,
         ]
         for one in db.principals.values()
     ]
 
 
 def _objects(_: SqlServer, db: Database, *__: Any) -> Found:
-    rows = [[n, db.schemas[s], i] for (s, n), (i, _c) in db.objects.items()]
-    return "name #schema_id #object_id", rows
+    rows = [[n, db.schemas[s], i, db.owners.get((1, i))] for (s, n), (i, _c) in db.objects.items()]
+    return "name #schema_id #object_id #principal_id", rows
 
 
 def _columns(_: SqlServer, db: Database, *__: Any) -> Found:
@@ -118,23 +145,28 @@ def _columns(_: SqlServer, db: Database, *__: Any) -> Found:
 
 
 def _types(_: SqlServer, db: Database, *__: Any) -> Found:
-    rows = [[n, db.schemas[s], i] for (s, n), i in db.types.items()]
-    return "name #schema_id #user_type_id", rows
+    rows = [[n, db.schemas[s], i, db.owners.get((6, i))] for (s, n), i in db.types.items()]
+    return "name #schema_id #user_type_id #principal_id", rows
+
+
+def _schemas(_: SqlServer, db: Database, *__: Any) -> Found:
+    rows = [[name, number, db.owners.get((3, number), 1)] for name, number in db.schemas.items()]
+    return "name #schema_id #principal_id", rows
 
 
 _VIEWS = {
     "databases": _databases,
     "sql_logins": _logins,
-    "server_principals": lambda server, *_: (
-        "#principal_id name sid type",
-        [[one.id, one.name, one.sid, one.kind] for one in _on_server(server)],
-    ),
-    "server_permissions": lambda server, *_: _permissions(_on_server(server)),
-    "server_role_members": lambda server, *_: _members(server.roles.values()),
+    "server_principals": _server_principals,
+    "server_permissions": lambda server, _, session: _permissions(_on_server(server, session)),
+    "server_role_members": lambda server, _, session: _members(_on_server(server, session)),
     "database_principals": _principals,
     "database_permissions": lambda _, db, *__: _permissions(db.principals.values()),
     "database_role_members": lambda _, db, *__: _members(db.principals.values()),
-    "schemas": lambda _, db, *__: ("name #schema_id", [list(s) for s in db.schemas.items()]),
+    "schemas": _schemas,
+    "triggers": _triggers,
+    "xml_schema_collections": lambda *_: ("name #schema_id #xml_collection_id #principal_id", []),
+    "endpoints": lambda *_: ("name #endpoint_id #principal_id", []),
     "all_objects": _objects,
     "all_columns": _columns,
     "types": _types,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 import pymssql
+import pytest
 from pysqlbridge.tds.result import Query
 
 from rotators.database.sqlserver import SQLServerRotator
@@ -44,7 +45,7 @@ class Server:
     user: str
     password: str = field(repr=False)
     ca: Path | None
-    model: Any = None  # the double's
+    model: SqlServer | None = None  # the double's
     listener: Any = None
 
     def execute(self, sql: str, database: str = "master") -> list[tuple[Any, ...]]:
@@ -62,6 +63,11 @@ class Server:
             cursor = connection.cursor()
             cursor.execute(sql)
             return list(cursor.fetchall()) if cursor.description else []
+
+    def allow_contained(self) -> None:
+        if self.model is None:
+            self.execute("EXEC sp_configure 'contained database authentication', 1")
+            self.execute("RECONFIGURE")
 
     @contextlib.contextmanager
     def connect(self, user: str, password: str, database: str) -> Iterator[Any]:
@@ -127,6 +133,13 @@ def any_server(certificates: Certificates) -> Iterator[Server]:
     )
 
 
+def the_double(server: Server) -> SqlServer:
+    """Skips the test on a real server."""
+    if server.model is None:
+        pytest.skip("only the double can be told so")
+    return server.model
+
+
 class SQLServerTarget:
     """A shared server; each secret has a login of its own, with rights in one database."""
 
@@ -143,14 +156,15 @@ class SQLServerTarget:
         self.contained = contained
         self.settings = Settings(ca_bundle=server.ca, strategy=strategy)
         self.database = f"db_{secrets.token_hex(4)}"
-        server.execute(f"CREATE DATABASE [{self.database}]")
         if contained:
-            server.model.databases[self.database].containment = 1
+            server.allow_contained()
+        kind = " CONTAINMENT = PARTIAL" if contained else ""
+        server.execute(f"CREATE DATABASE [{self.database}]{kind}")
         self.do("CREATE TABLE [dbo].[t] ([x] int, [y] int)")
         self.do("CREATE ROLE [readers]")
         if strategy is StrategyName.ALTERNATING_USERS:
             name, password = self.new_login("admin")
-            server.execute(f"GRANT ALTER ANY LOGIN TO [{name}]")
+            server.execute(f"GRANT ALTER ANY LOGIN, VIEW ANY DEFINITION TO [{name}]")
             self.do(f"ALTER ROLE [db_owner] ADD MEMBER [{name}]")
             self.admin = server.secret(name, password)
 

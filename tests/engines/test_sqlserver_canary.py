@@ -12,7 +12,7 @@ import pytest
 from rotators import errors
 from rotators.database.sqlserver import SQLServerRotator
 from tests.engines.canary import BY_A_PERSON, Canary, Case
-from tests.engines.sqlserver_target import Server, SQLServerTarget, served
+from tests.engines.sqlserver_target import Server, SQLServerTarget, any_server, the_double
 
 if TYPE_CHECKING:
     from rotators.database.rotator import DatabaseRotator
@@ -32,19 +32,20 @@ SETTING = re.compile("(ALTER|CREATE) (LOGIN|USER)")
 class SQLServerCase(Case):
     def __init__(self, server: Server, *others: Any) -> None:
         self.server = server
+        self.double = the_double(server)
         super().__init__(*others)
 
     def target(self, strategy: StrategyName) -> tuple[type[DatabaseRotator], SQLServerTarget]:
         return SQLServerRotator, SQLServerTarget(self.server, strategy)
 
     def server_logs(self) -> str:
-        return "\n".join(self.server.model.log)
+        return "\n".join(self.double.log)
 
     def say(self, text: str) -> None:
-        self.server.model.log.append(text)
+        self.double.log.append(text)
 
     def login(self, arn: str) -> Any:
-        return self.server.model.logins[self.bench.current(arn)["username"]]
+        return self.double.logins[self.bench.current(arn)["username"]]
 
     def set_by_a_person(self, arn: str) -> None:
         self.login(arn).password = BY_A_PERSON
@@ -58,7 +59,7 @@ class SQLServerCase(Case):
         return rotation
 
     def refuse(self, kind: type[RotationError]) -> None:
-        model = self.server.model
+        model = self.double
         if kind in ERRORS:
             model.refuse = (SETTING, *ERRORS[kind])
             return
@@ -83,7 +84,7 @@ class SQLServerCase(Case):
 
 @pytest.fixture
 def case(certificates: Certificates, monkeypatch: pytest.MonkeyPatch) -> Iterator[Case]:
-    with served(certificates) as server, ExitStack() as stack:
+    with any_server(certificates) as server, ExitStack() as stack:
         yield SQLServerCase(server, stack, certificates, monkeypatch)
 
 

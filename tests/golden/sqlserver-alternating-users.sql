@@ -2,6 +2,10 @@ SET LOCK_TIMEOUT 30000
 GO
 use [appdb]
 GO
+SELECT ORIGINAL_LOGIN(), USER_NAME(), SUSER_ID(), DATABASE_PRINCIPAL_ID(), (SELECT COUNT(*)
+FROM sys.database_principals u
+WHERE u.principal_id = DATABASE_PRINCIPAL_ID() AND u.authentication_type = 2)
+GO
 SET LOCK_TIMEOUT 30000
 GO
 use [appdb]
@@ -18,6 +22,8 @@ SELECT 0, l.principal_id, N'', N'', N'', l.name, l.default_database_name, l.defa
 l.is_policy_checked, l.is_expiration_checked, CASE WHEN l.sid = SUSER_SID() THEN 1 ELSE 0 END
 FROM sys.sql_logins l WHERE l.name = N'app'
 GO
+SELECT HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DEFINITION'), HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DATABASE')
+GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
@@ -25,9 +31,9 @@ FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = 
 WHERE m.member_principal_id IN (262)
 GO
 SELECT d.name, d.containment,
-CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
-FROM sys.databases d
-WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
+d.is_read_only FROM sys.databases d
+WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
@@ -50,12 +56,55 @@ SELECT 0, l.principal_id, N'', N'', N'', l.name, l.default_database_name, l.defa
 l.is_policy_checked, l.is_expiration_checked, CASE WHEN l.sid = SUSER_SID() THEN 1 ELSE 0 END
 FROM sys.sql_logins l WHERE l.name = N'app_clone'
 GO
+SELECT 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id = 262 UNION ALL
+SELECT 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id = 262
+GO
+SELECT d.name, d.containment,
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
+d.is_read_only FROM sys.databases d
+WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
+GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
 GO
+SELECT 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id = 7 UNION ALL
+SELECT 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id = 7 UNION ALL
+SELECT 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id = 7 UNION ALL
+SELECT 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id = 7 UNION ALL
+SELECT 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id = 7 UNION ALL
+SELECT 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id = 7 UNION ALL
+SELECT 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id = 7 UNION ALL
+SELECT 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id = 7 UNION ALL
+SELECT 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id = 7 UNION ALL
+SELECT 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id = 7 UNION ALL
+SELECT 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id = 7 UNION ALL
+SELECT 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id = 7 UNION ALL
+SELECT 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id = 7 UNION ALL
+SELECT 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id = 7 UNION ALL
+SELECT 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id = 7 UNION ALL
+SELECT 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id = 7 UNION ALL
+SELECT 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id = 7
+GO
+SELECT d.name, d.containment,
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
+d.is_read_only FROM sys.databases d
+WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+GO
+SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
+FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
+GO
+USE [appdb]
+GO
+SELECT t.name FROM [appdb].sys.triggers t
+WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, 0) ORDER BY t.name
+GO
 SET XACT_ABORT ON; BEGIN TRANSACTION;
 CREATE LOGIN [app_clone] WITH PASSWORD = N'<password>', DEFAULT_DATABASE = [master], DEFAULT_LANGUAGE = [us_english], CHECK_EXPIRATION = OFF, CHECK_POLICY = ON;
-USE [appdb]; CREATE USER [app_clone] FOR LOGIN [app_clone] WITH DEFAULT_SCHEMA = [dbo];
+USE [appdb]; DECLARE @back varbinary(8000); EXECUTE AS USER = 'dbo' WITH COOKIE INTO @back;
+IF @back IS NOT NULL BEGIN CREATE USER [app_clone] FOR LOGIN [app_clone] WITH DEFAULT_SCHEMA = [dbo]; REVERT WITH COOKIE = @back END;
 COMMIT; SET XACT_ABORT OFF
 GO
 SELECT 1, u.principal_id, u.name, u.default_schema_name, u.default_language_name, N'', N'', N'',
@@ -71,9 +120,9 @@ FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = 
 WHERE m.member_principal_id IN (262, 263)
 GO
 SELECT d.name, d.containment,
-CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
-FROM sys.databases d
-WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
+d.is_read_only FROM sys.databases d
+WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262, 263)
@@ -89,13 +138,18 @@ WHERE m.member_principal_id IN (7, 8)
 GO
 USE [appdb]
 GO
-ALTER ROLE [readers] ADD MEMBER [app_clone]
+SELECT t.name FROM [appdb].sys.triggers t
+WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, 0) ORDER BY t.name
+GO
+DECLARE @back varbinary(8000); EXECUTE AS USER = 'dbo' WITH COOKIE INTO @back;
+IF @back IS NOT NULL BEGIN ALTER ROLE [readers] ADD MEMBER [app_clone]; REVERT WITH COOKIE = @back END
 GO
 SELECT s.name, o.name FROM [appdb].sys.all_objects o JOIN [appdb].sys.schemas s ON s.schema_id = o.schema_id WHERE o.object_id = 10260
 GO
 SELECT c.name FROM [appdb].sys.all_columns c WHERE c.object_id = 10260 AND c.column_id = 1
 GO
-GRANT SELECT ON OBJECT::[dbo].[t] ([x]) TO [app_clone]
+DECLARE @back varbinary(8000); EXECUTE AS USER = 'dbo' WITH COOKIE INTO @back;
+IF @back IS NOT NULL BEGIN GRANT SELECT ON OBJECT::[dbo].[t] ([x]) TO [app_clone]; REVERT WITH COOKIE = @back END
 GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (7, 8) UNION ALL
@@ -115,16 +169,10 @@ SELECT ORIGINAL_LOGIN(), USER_NAME(), SUSER_ID(), DATABASE_PRINCIPAL_ID(), (SELE
 FROM sys.database_principals u
 WHERE u.principal_id = DATABASE_PRINCIPAL_ID() AND u.authentication_type = 2)
 GO
-SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
-FROM sys.server_permissions p WHERE p.grantee_principal_id IN (263) UNION ALL
-SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
-FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
-WHERE m.member_principal_id IN (263)
-GO
 SELECT d.name, d.containment,
-CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
-FROM sys.databases d
-WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
+d.is_read_only FROM sys.databases d
+WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (263)
@@ -133,10 +181,37 @@ SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (263)
 GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM sys.server_permissions p WHERE p.grantee_principal_id IN (263) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (263)
+GO
+SELECT 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id = 263 UNION ALL
+SELECT 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id = 263
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (8) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
 FROM [appdb].sys.database_role_members m JOIN [appdb].sys.database_principals r ON r.principal_id = m.role_principal_id
 WHERE m.member_principal_id IN (8)
+GO
+SELECT 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id = 8 UNION ALL
+SELECT 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id = 8 UNION ALL
+SELECT 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id = 8 UNION ALL
+SELECT 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id = 8 UNION ALL
+SELECT 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id = 8 UNION ALL
+SELECT 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id = 8 UNION ALL
+SELECT 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id = 8 UNION ALL
+SELECT 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id = 8 UNION ALL
+SELECT 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id = 8 UNION ALL
+SELECT 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id = 8 UNION ALL
+SELECT 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id = 8 UNION ALL
+SELECT 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id = 8 UNION ALL
+SELECT 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id = 8 UNION ALL
+SELECT 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id = 8 UNION ALL
+SELECT 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id = 8 UNION ALL
+SELECT 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id = 8 UNION ALL
+SELECT 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id = 8
 GO
 SET LOCK_TIMEOUT 30000
 GO
@@ -146,16 +221,10 @@ SELECT ORIGINAL_LOGIN(), USER_NAME(), SUSER_ID(), DATABASE_PRINCIPAL_ID(), (SELE
 FROM sys.database_principals u
 WHERE u.principal_id = DATABASE_PRINCIPAL_ID() AND u.authentication_type = 2)
 GO
-SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
-FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262) UNION ALL
-SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
-FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
-WHERE m.member_principal_id IN (262)
-GO
 SELECT d.name, d.containment,
-CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END
-FROM sys.databases d
-WHERE d.state = 0 AND d.is_read_only = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
+d.is_read_only FROM sys.databases d
+WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
@@ -164,8 +233,35 @@ SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
 GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
+FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262) UNION ALL
+SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
+FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
+WHERE m.member_principal_id IN (262)
+GO
+SELECT 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id = 262 UNION ALL
+SELECT 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id = 262
+GO
+SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (7) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
 FROM [appdb].sys.database_role_members m JOIN [appdb].sys.database_principals r ON r.principal_id = m.role_principal_id
 WHERE m.member_principal_id IN (7)
+GO
+SELECT 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id = 7 UNION ALL
+SELECT 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id = 7 UNION ALL
+SELECT 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id = 7 UNION ALL
+SELECT 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id = 7 UNION ALL
+SELECT 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id = 7 UNION ALL
+SELECT 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id = 7 UNION ALL
+SELECT 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id = 7 UNION ALL
+SELECT 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id = 7 UNION ALL
+SELECT 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id = 7 UNION ALL
+SELECT 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id = 7 UNION ALL
+SELECT 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id = 7 UNION ALL
+SELECT 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id = 7 UNION ALL
+SELECT 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id = 7 UNION ALL
+SELECT 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id = 7 UNION ALL
+SELECT 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id = 7 UNION ALL
+SELECT 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id = 7 UNION ALL
+SELECT 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id = 7
 GO

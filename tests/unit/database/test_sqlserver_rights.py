@@ -19,6 +19,7 @@ from rotators.database.sqlserver_rights import (
     administrative_on_server,
     changes,
     lacking,
+    strongest,
 )
 from rotators.database.sqlserver_statements import compose, literal, quoted
 
@@ -98,6 +99,21 @@ def test_lacking_knows_the_stronger_and_the_denied() -> None:
     assert lacking(frozenset({denied}), frozenset()) == []
 
 
+def test_of_several_grantors_rights_the_strongest_counts() -> None:
+    given, denied = SELECT._replace(state="W"), SELECT._replace(state="D")
+    assert strongest([given, SELECT, READERS]) == {given, READERS}
+    assert strongest([denied, given, SELECT]) == {denied}
+    assert changes(strongest([SELECT, given]), frozenset({given})) == []
+
+
+def test_owning_is_as_good_as_control() -> None:
+    owned = Right(3, 5, 0, "CONTROL", "O")
+    control = owned._replace(state="G")
+    assert lacking(frozenset({owned}), frozenset()) == [owned]
+    for one, other in ((owned, control), (control, owned), (owned, owned)):
+        assert lacking(frozenset({one}), frozenset({other})) == []
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -156,7 +172,7 @@ def test_a_login_that_the_server_did_not_end() -> None:
     ("number", "kind"),
     [
         *((number, errors.ValueRefused) for number in (103, *range(15114, 15120))),
-        *((number, errors.PermissionMissing) for number in (229, 916, 15151, 15247, 4613)),
+        *((number, errors.PermissionMissing) for number in (229, 916, 15151, 15247, 15517, 4613)),
         (3906, errors.ReadOnlyServer),
         (15025, errors.ForbiddenTarget),
         (1222, errors.ServerUnreachable),
