@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rotators.database.documentdb_engine import USER_EXISTS, PyMongoEngine, grant
+from rotators.database.documentdb_engine import USER_EXISTS, PyMongoEngine, grant, kinds
 from rotators.database.documentdb_errors import has_code
-from rotators.database.documentdb_roles import ADMIN, Role, administrative
+from rotators.database.documentdb_roles import ADMIN, Role, administrative, marks_itself
 from rotators.database.engine import NameLimit, Session
 from rotators.database.rotator import DatabaseRotator
 from rotators.database.users import ClonesUsers, Mark, Pair, User
@@ -48,22 +48,23 @@ class DocumentDB(PyMongoEngine, ClonesUsers):
             user = self._user(admin, username)
             if user is None:
                 return None
-            found = administrative(
-                Role.all_of(user["roles"]),
-                admin.login.dbname,
-                lambda roles: self._described(admin, roles),
-            )
+            infos: list[dict[str, Any]] = []
+
+            def described(roles: list[Role]) -> list[dict[str, Any]]:
+                infos.extend(asked := self._described(admin, roles))
+                return asked
+
+            found = administrative(Role.all_of(user["roles"]), admin.login.dbname, described)
         if (username, admin.login.dbname) == (admin.login.username, ADMIN):
             found.append("it is the admin itself")
-        return User(username, tuple(found), _mark_of(user))
+        return User(username, tuple(found), _mark_of(user), not marks_itself(infos))
 
     def provide(
         self, admin: Session, pair: Pair, mark: Mark, password: str, *, provisioned: bool
     ) -> list[str]:
         with self._as_admin(admin):
             if provisioned:
-                self._existing(admin, pair.target)
-                self.set_password(admin, pair.target, password)
+                self._set(admin, self._existing(admin, pair.target), password)
                 return []
             base = self._existing(admin, pair.base)
             custom = self._mark(admin, base, mark)
@@ -71,7 +72,7 @@ class DocumentDB(PyMongoEngine, ClonesUsers):
                 self._make_alternate(admin, base, pair.alternate, custom, password)
                 return []
             alternate = self._user(admin, pair.alternate) or {}
-            self.set_password(admin, pair.base, password)
+            self._set(admin, base, password)
         more = set(Role.all_of(alternate.get("roles"))) - set(Role.all_of(base["roles"]))
         return [
             f"{pair.alternate!r} has a role that {pair.base!r} has not: {role}"
@@ -84,10 +85,8 @@ class DocumentDB(PyMongoEngine, ClonesUsers):
         lacking = sorted(wanted - self._own_roles(session))
         return [grant(session.login.dbname, session.login.username, role) for role in lacking]
 
-    def _user(self, admin: Session, username: str, **shown: bool) -> dict[str, Any] | None:
-        """What the server tells of a user."""
-        users = self._command(admin, "usersInfo", username, **shown)["users"]
-        return next((user for user in users if user["user"] == username), None)
+    def _set(self, admin: Session, user: dict[str, Any], password: str) -> None:
+        self._write(admin, "updateUser", user["user"], pwd=password, **kinds(user))
 
     def _whole_user(self, admin: Session, username: str) -> dict[str, Any] | None:
         """With where it may log in from, on a server that knows of such."""
@@ -136,17 +135,16 @@ class DocumentDB(PyMongoEngine, ClonesUsers):
         custom: dict[str, Any] | None,
         password: str,
     ) -> None:
-        wanted: dict[str, Any] = {"roles": [role.said for role in Role.all_of(base["roles"])]}
+        roles = [role.said for role in Role.all_of(base["roles"])]
+        wanted: dict[str, Any] = {"roles": roles, **kinds(base)}
         if custom is not None:
             wanted["customData"] = custom
         alternate = self._whole_user(admin, name)
         if any(user.get(_LIMITS) for user in (base, alternate or {})):
             wanted[_LIMITS] = base.get(_LIMITS) or []
         if alternate is None:
-            # Every update keeps those that the user has.
-            kinds = {"mechanisms": base["mechanisms"]} if base.get("mechanisms") else {}
             try:
-                self._write(admin, "createUser", name, pwd=password, **wanted, **kinds)
+                self._write(admin, "createUser", name, pwd=password, **wanted)
             except RotationError as error:
                 if not has_code(error, USER_EXISTS):
                     raise  # else another delivery was faster

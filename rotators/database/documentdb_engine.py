@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rotators import tls
 from rotators.database.documentdb_client import close, connect, options_for, within
@@ -28,6 +28,7 @@ from rotators.errors import (
 if TYPE_CHECKING:
     from rotators.database.login import Login
     from rotators.deadline import Deadline
+    from rotators.driver import Driver
 
 USER_EXISTS = 51003
 _NOT_FOUND = 59
@@ -40,6 +41,7 @@ class PyMongoEngine(Engine):
     A user is defined in one database: the secret's ``dbname``. An admin is defined in ``admin``.
     """
 
+    driver: ClassVar[Driver]
     default_port = 27017
     default_dbname = ADMIN
     excluded_characters = "/@\"'\\"
@@ -81,12 +83,25 @@ class PyMongoEngine(Engine):
         raise failure
 
     def set_password(self, session: Session, username: str, password: str) -> None:
+        kinds = self._kinds_of(session, username)
         try:
-            self._write(session, "updateUser", username, pwd=password)
+            self._write(session, "updateUser", username, pwd=password, **kinds)
         except PermissionMissing as error:
             if username != session.login.username:
                 raise
             raise _may_not_change_own(session.login, error) from None
+
+    def _user(self, session: Session, username: str, **shown: bool) -> dict[str, Any] | None:
+        """What the server tells of a user."""
+        users = self._command(session, "usersInfo", username, **shown)["users"]
+        return next((user for user in users if user["user"] == username), None)
+
+    def _kinds_of(self, session: Session, username: str) -> dict[str, list[str]]:
+        """As ``kinds``; empty on a server that does not tell."""
+        try:
+            return kinds(self._user(session, username) or {})
+        except (PermissionMissing, UnexpectedError):
+            return {}
 
     def verify(self, session: Session) -> None:
         self._own_roles(session)
@@ -116,6 +131,16 @@ class PyMongoEngine(Engine):
                 "Match the password settings of the function (PASSWORD_LENGTH, EXCLUDE_…) to what"
                 " the server takes (DocumentDB: 8 to 100 characters).",
             ) from None
+
+
+def kinds(user: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What goes along with a password, so that ``user``'s kinds of it are all that there are.
+
+    Else the server makes all that it takes, and a user that was restricted to SHA-256 has SHA-1
+    again. Of a user with both it is asked for none: it may take no longer what the user once got.
+    """
+    shown = list(user.get("mechanisms") or ())
+    return {"mechanisms": shown} if len(shown) == 1 else {}
 
 
 def grant(database: str, username: str, role: Role) -> str:

@@ -79,6 +79,17 @@ def administrative(
     return sorted(found)
 
 
+def marks_itself(infos: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether these roles, as the server describes them, let a user write its own custom data."""
+    return any("changeOwnCustomData" in each["actions"] for each in _privileges(infos))
+
+
+def _privileges(infos: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for info in infos:
+        yield from info.get("privileges", ())
+        yield from info.get("inheritedPrivileges", ())
+
+
 def _rules(role: Role, home: str) -> bool:
     return role.name in ADMINISTRATIVE_ROLES or (
         role.name == "dbOwner" and role.database in {ADMIN, home}
@@ -96,7 +107,7 @@ def _in_privileges(info: Mapping[str, Any]) -> Iterator[str]:
     if "privileges" not in info:
         yield f"role {role}, of which the server shows no privileges"
         return
-    for privilege in (*info["privileges"], *info.get("inheritedPrivileges", ())):
+    for privilege in _privileges([info]):
         resource, actions = privilege["resource"], set(privilege["actions"])
         if resource.get("anyResource") or resource.get("collection") in _SYSTEM:
             yield f"role {role} ({', '.join(sorted(actions))} on {_text(resource)})"

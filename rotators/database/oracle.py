@@ -8,10 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rotators.database.oracle_alternates import Alternates, as_admin, look
+from rotators.database.oracle_alternates import Alternates, as_admin
 from rotators.database.oracle_errors import OLD_IS_WRONG, has_code
 from rotators.database.oracle_names import name_of, service_of
-from rotators.database.oracle_rights import OF_ONESELF, rights_of
+from rotators.database.oracle_queries import of_oneself
+from rotators.database.oracle_rights import Rights, rights_of
 from rotators.database.oracle_rollover import Rollover
 from rotators.database.oracle_session import OracleSessions
 from rotators.database.rotator import DatabaseRotator
@@ -54,7 +55,7 @@ class Oracle(OracleSessions, ClonesUsers, RetainsPassword):
 
     def look(self, admin: Session, username: str) -> User | None:
         with as_admin(admin):
-            return look(partial(self.execute, admin), username, admin)
+            return self._alternates(admin).look(username, admin.login.username)
 
     @contextmanager
     def locked(self, session: Session, username: str) -> Iterator[None]:  # noqa: ARG002 no lock
@@ -78,10 +79,13 @@ class Oracle(OracleSessions, ClonesUsers, RetainsPassword):
     def compare(self, session: Session, pair: Pair, other: Login) -> list[str]:
         base = name_of(pair.base)
         with self.session(other, session.deadline) as others:
-            run = partial(self.execute, others)
-            wanted = rights_of(run, OF_ONESELF, name_of(other.username), base)
+            wanted = self._own_rights(others, base)
+        return self._own_rights(session, base).lacks(wanted)
+
+    def _own_rights(self, session: Session, base: str) -> Rights:
+        places = of_oneself(self._version(session))
         run = partial(self.execute, session)
-        return rights_of(run, OF_ONESELF, name_of(session.login.username), base).lacks(wanted)
+        return rights_of(run, places, name_of(session.login.username), base)
 
     def may_retain(self, own: Session) -> bool:
         rollover = self._rollover(own)
@@ -144,7 +148,7 @@ class Oracle(OracleSessions, ClonesUsers, RetainsPassword):
 
     def _alternates(self, admin: Session) -> Alternates:
         run = partial(self.execute, admin)
-        return Alternates(run, self._rollover(admin), wide_names=self._wide_names(admin))
+        return Alternates(run, self._rollover(admin), self._version(admin))
 
     def _rollover(self, session: Session) -> Rollover:
         return Rollover(partial(self.execute, session), session)

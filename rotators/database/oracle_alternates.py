@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rotators.database.oracle_errors import EXISTS_ALREADY, NO_SUCH_VIEW, has_code
 from rotators.database.oracle_names import name_of, quoted
+from rotators.database.oracle_queries import of_anybody
 from rotators.database.oracle_rights import (
-    OF_ANYBODY,
     Right,
     Rights,
     Run,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rotators.database.users import Pair
 
 _ROUNDS = 4
-_SHORT_NAME = 30
+_SHORT_NAME, _WIDE_NAMES = 30, (12, 2)
 _ACCOUNT = (
     "SELECT account_status, profile, default_tablespace, temporary_tablespace, oracle_maintained"
     " FROM sys.dba_users WHERE username = :1"
@@ -63,20 +63,6 @@ class Account(NamedTuple):
         )
 
 
-def look(run: Run, username: str, admin: Session) -> User | None:
-    """As ClonesUsers.look."""
-    name = name_of(username)
-    account = Account.read(run, name)
-    if account is None:
-        return None
-    found = administrative(run, name)
-    if account.maintained == "Y":
-        found.append("it is Oracle's own")
-    if name == name_of(admin.login.username):
-        found.append("it is the admin itself")
-    return User(username, tuple(found))
-
-
 @contextmanager
 def as_admin(admin: Session) -> Iterator[None]:
     """Whatever is denied in here is the admin's to be granted."""
@@ -97,15 +83,30 @@ def as_admin(admin: Session) -> Iterator[None]:
 class Alternates:
     """What an admin's session does to the users of a pair."""
 
-    def __init__(self, run: Run, rollover: Rollover, *, wide_names: bool) -> None:
+    def __init__(self, run: Run, rollover: Rollover, version: tuple[int, ...]) -> None:
         self._run = run
         self._rollover = rollover
-        self._wide_names = wide_names
+        self._version = version
 
-    def set_password(self, name: str, password: str, more: str = "") -> None:
-        """By ALTER USER; there is no other way without the old one. The old one ends."""
-        said = _password(password)
-        self._run(f"ALTER USER {quoted(name)} IDENTIFIED BY {said}{more}")
+    def look(self, username: str, admin: str) -> User | None:
+        """As ClonesUsers.look."""
+        name = name_of(username)
+        account = Account.read(self._run, name)
+        if account is None:
+            return None
+        found = administrative(self._run, name, self._version)
+        if account.maintained == "Y":
+            found.append("it is Oracle's own")
+        if name == name_of(admin):
+            found.append("it is the admin itself")
+        return User(username, tuple(found))
+
+    def set_password(self, name: str, password: str) -> None:
+        """By ALTER USER; there is no other way without the old one. The old one ends.
+
+        A lock stays: whoever made it has to end it.
+        """
+        self._run(f"ALTER USER {quoted(name)} IDENTIFIED BY {_password(password)}")
         if self._rollover.is_in_progress(name):
             self._rollover.end(name)
 
@@ -127,7 +128,7 @@ class Alternates:
             self._run(f"ALTER USER {quoted(name)} {account.clauses()}")
         self._converge(base, name)
         if alternate is not None:
-            self.set_password(name, password, " ACCOUNT UNLOCK")
+            self.set_password(name, password)
         return [
             f"{pair.alternate!r} does not get {what}" for what in beyond_grants(self._run, base)
         ]
@@ -141,7 +142,7 @@ class Alternates:
         return [f"{pair.alternate!r} may what {pair.base!r} may not: {right}" for right in more]
 
     def _rights(self, name: str, base: str) -> Rights:
-        return rights_of(self._run, OF_ANYBODY, name, base)
+        return rights_of(self._run, of_anybody(self._version), name, base)
 
     def _create(self, statement: str) -> None:
         try:
@@ -167,7 +168,7 @@ class Alternates:
         raise _not_alike(base, name, failed or [(_UNKNOWN, None, s) for s, _ in statements])
 
     def _require_short(self, name: str) -> None:
-        if len(name.encode()) > _SHORT_NAME and not self._wide_names:
+        if len(name.encode()) > _SHORT_NAME and self._version < _WIDE_NAMES:
             raise MisconfiguredSecret(
                 f"the alternate's name {name!r} is longer than the {_SHORT_NAME} bytes that names"
                 " may have before Oracle 12.2",

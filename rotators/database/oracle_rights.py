@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from rotators.database.oracle_names import quoted
+from rotators.database.oracle_queries import BEYOND, held
 
 Run = Callable[..., list[tuple[Any, ...]]]
 
@@ -48,10 +49,14 @@ ADMINISTRATIVE_PRIVILEGES = frozenset(
         "SYSASM",
     }
 )  # fmt: skip
+# On one schema this is EXECUTE on what is in it, which is no more than a grant on objects. By each
+# of the others somebody becomes the schema's owner.
+_HARMLESS_ON_A_SCHEMA = frozenset({"EXECUTE ANY PROCEDURE"})
+_SCHEMA = "SCHEMA "
 
 
 class Right(NamedTuple):
-    """One row of the dictionary: a role, a system privilege, or one on an object or column."""
+    """One row of the dictionary: a role, a system privilege, or one on a schema, object, column."""
 
     what: str
     target: str = ""  # as GRANT names it; empty for roles and system privileges
@@ -79,11 +84,13 @@ class Right(NamedTuple):
 
     @property
     def administrative(self) -> bool:
+        if self.target.startswith(_SCHEMA) and self.what in _HARMLESS_ON_A_SCHEMA:
+            return False
         return self.what in (ADMINISTRATIVE_ROLES if self.role else ADMINISTRATIVE_PRIVILEGES)
 
     def to_lend(self) -> str:
         """How an admin is allowed to pass it on."""
-        if self.target:
+        if self.target and not self.target.startswith(_SCHEMA):
             whole = self._replace(column="")
             return f"GRANT {whole} TO … WITH GRANT OPTION (or GRANT ANY OBJECT PRIVILEGE)"
         any_of = "ROLE" if self.role else "PRIVILEGE"
@@ -110,42 +117,11 @@ class Rights(NamedTuple):
         return texts
 
 
-# Everything about one user in one answer: what kind of row, and six texts.
-_RIGHTS = """
-SELECT 'role', granted_role, admin_option, default_role, '', '', ''
-  FROM sys.{whose}_role_privs WHERE {user} = :1
-UNION ALL SELECT 'system', privilege, admin_option, '', '', '', ''
-  FROM sys.{whose}_sys_privs WHERE {user} = :2
-UNION ALL SELECT 'object', privilege, owner, table_name, grantable, hierarchy, type
-  FROM sys.{whose}_tab_privs WHERE grantee = :3
-UNION ALL SELECT 'column', privilege, owner, table_name, grantable, column_name, ''
-  FROM sys.{whose}_col_privs WHERE grantee = :4
-UNION ALL SELECT 'quota', tablespace_name, TO_CHAR(max_bytes), '', '', '', ''
-  FROM sys.{whose}_ts_quotas WHERE dropped = 'NO' AND {space_of}
-"""
-# As an admin sees it, and as the user itself does.
-OF_ANYBODY = _RIGHTS.format(whose="dba", user="grantee", space_of="username = :5")
-OF_ONESELF = _RIGHTS.format(whose="user", user="username", space_of=":5 IS NOT NULL")
-_HELD = """
-WITH held (name) AS (
-  SELECT CAST(:1 AS VARCHAR2(128)) FROM sys.dual
-  UNION ALL SELECT granted_role FROM held JOIN sys.dba_role_privs ON grantee = name)
-SELECT 'role', name FROM held
-UNION SELECT 'system', privilege FROM held JOIN sys.dba_sys_privs ON grantee = name
-UNION SELECT 'file', username FROM sys.v_$pwfile_users WHERE username = :2
-"""
-_BEYOND = """
-SELECT 'proxy ' || proxy || ' for ' || client FROM sys.proxy_users WHERE proxy = :1 OR client = :2
-UNION ALL SELECT 'consumer group ' || granted_group
-  FROM sys.dba_rsrc_consumer_group_privs WHERE grantee = :3
-"""
-
-
 def rights_of(run: Run, places: str, name: str, base: str) -> Rights:
     """The user's own rights, not those of its roles, nor any on what ``base`` owns."""
     granted: set[Right] = set()
     default, quotas = set(), set()
-    for kind, what, *row in run(places, *[name] * 5):
+    for kind, what, *row in run(places, *[name] * places.count(":")):
         # Oracle's empty text is NULL.
         a, b, c, d, e = (text or "" for text in row)
         if kind == "quota":
@@ -155,6 +131,9 @@ def rights_of(run: Run, places: str, name: str, base: str) -> Rights:
             default |= {what} if b == "YES" else set()
         elif kind == "system":
             granted.add(Right(what, option=_option(a, "ADMIN")))
+        elif kind == "schema":
+            if b != base:
+                granted.add(Right(what, _SCHEMA + quoted(b), option=_option(a, "ADMIN")))
         elif a != base and not (e == "USER" and b in {base, name}):
             options = _option(d if kind == "object" else "", "HIERARCHY") + _option(c, "GRANT")
             target = _target(a, b, e if kind == "object" else "")
@@ -171,20 +150,21 @@ def _strongest(granted: set[Right]) -> frozenset[Right]:
     return frozenset(right.having(found) for right, found in options.items())
 
 
-def administrative(run: Run, name: str) -> list[str]:
+def administrative(run: Run, name: str, version: tuple[int, ...]) -> list[str]:
     """What the user holds, by itself or by its roles, and no rotation may lend."""
     found = set()
-    for kind, what in run(_HELD, name, name):
+    for kind, what in run(held(version), name, name):
+        target = _SCHEMA if kind == "schema" else ""
         if kind == "file":
             found.add("it is in the password file (SYSDBA or its like)")
-        elif Right(what, role=kind == "role").administrative:
+        elif Right(what, target, role=kind == "role").administrative:
             found.add(what)
     return sorted(found)
 
 
 def beyond_grants(run: Run, base: str) -> list[str]:
     """What a base user may have and no alternate gets, as it would change another user."""
-    return sorted(said for (said,) in run(_BEYOND, base, base, base))
+    return sorted(said for (said,) in run(BEYOND, *[base] * BEYOND.count(":")))
 
 
 def changes(wanted: Rights, have: Rights, grantee: str) -> Iterator[tuple[str, Right | None]]:

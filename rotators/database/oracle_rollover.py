@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rotators.database.oracle_rights import Run
 
 _LIMIT = "SELECT limit FROM sys.user_password_limits WHERE resource_name = 'PASSWORD_ROLLOVER_TIME'"
-_NONE = frozenset({"0", "0.0", "UNLIMITED", "DEFAULT", "NULL"})
 
 
 class Rollover:
@@ -47,11 +46,13 @@ class Rollover:
     def require_allowed(self) -> None:
         """Raises StrategyUnavailable unless the profile of the session's own user allows it."""
         rows = self._run(_LIMIT)
-        if rows and str(rows[0][0]).strip() not in _NONE:
+        if any(_is_time(limit) for (limit,) in rows):
             return
         user = quoted(name_of(self._session.login.username))
         found = (
-            "PASSWORD_ROLLOVER_TIME is 0" if rows else "the server has no PASSWORD_ROLLOVER_TIME"
+            f"PASSWORD_ROLLOVER_TIME is {rows[0][0]}"
+            if rows
+            else "the server has no PASSWORD_ROLLOVER_TIME"
         )
         raise StrategyUnavailable(
             f"user {user} may not have two passwords: in its profile, {found}",
@@ -83,3 +84,11 @@ class Rollover:
                 f"As an admin: ALTER USER {quoted(name)} EXPIRE PASSWORD ROLLOVER PERIOD. Or name"
                 " an admin with ALTER USER as 'masterarn'.",
             ) from None
+
+
+def _is_time(limit: object) -> bool:
+    """Whether it is a number of days; -1, UNLIMITED and the like mean none."""
+    try:
+        return float(str(limit).replace(",", ".")) > 0
+    except ValueError:
+        return False

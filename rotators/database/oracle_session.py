@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rotators import tls
 from rotators.database.engine import Engine, Session
@@ -28,9 +28,9 @@ from rotators.errors import MisconfiguredSecret, RotationError
 if TYPE_CHECKING:
     from rotators.database.login import Login
     from rotators.deadline import Deadline
+    from rotators.driver import Driver
 
 _CLOSING_SECONDS = 2
-_WIDE_NAMES = (12, 2)
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -102,6 +102,7 @@ async def _awaited(doing: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401 
 class OracleSessions(Engine):
     """Logs in, and runs statements. Names and values are quoted or bound, never pasted."""
 
+    driver: ClassVar[Driver]
     default_port = 1521
     default_dbname = ""  # there is none: a secret has to name it
     username_limit = NameLimitOfOracle(128)
@@ -158,10 +159,8 @@ class OracleSessions(Engine):
         connection = self._connection(session)
         self._wait(session, lambda: connection.changepassword(old, password), "a new password")
 
-    def _wide_names(self, session: Session) -> bool:
-        """Whether names may have 128 bytes; before 12.2 it was 30."""
-        version = str(self._connection(session).version)
-        return tuple(map(int, version.split(".")[:2])) >= _WIDE_NAMES
+    def _version(self, session: Session) -> tuple[int, ...]:
+        return tuple(map(int, str(self._connection(session).version).split(".")))
 
     def _connection(self, session: Session) -> Any:  # noqa: ANN401 the driver's
         line: Line = session.connection

@@ -10,6 +10,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from rotators.database.engine import NameLimit, Session, cut_off
+from rotators.database.redshift_api import RedshiftLookups
 from rotators.database.redshift_catalog import Catalog
 from rotators.database.redshift_errors import (
     grants_lacking,
@@ -31,7 +32,6 @@ from rotators.errors import (
     PermissionMissing,
     RotationError,
 )
-from rotators.redshift_api import RedshiftLookups
 
 if TYPE_CHECKING:
     from rotators.database.login import Login

@@ -6,21 +6,23 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# GRANT's words for the letters of an access list (PG_CLASS_INFO and its like show them;
-# amazon-redshift-utils, v_generate_user_grant_revoke_ddl, reads them).
+# GRANT's words (Database Developer Guide, r_GRANT) for the letters of an access list
+# (r_PG_DEFAULT_ACL has all of them: "arwdRxtXUCTDPA").
 _TABLE = {
-    "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "x": "REFERENCES", "R": "RULE",
-    "t": "TRIGGER", "D": "DROP",
+    "r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "x": "REFERENCES", "D": "DROP",
+    "P": "TRUNCATE", "A": "ALTER",
 }  # fmt: skip
 _LETTERS = {
     "TABLE": _TABLE, "TABLES": _TABLE,
-    "SCHEMA": {"U": "USAGE", "C": "CREATE"},
-    "DATABASE": {"C": "CREATE", "T": "TEMP", "U": "USAGE"},
+    "SCHEMA": {"U": "USAGE", "C": "CREATE", "A": "ALTER", "D": "DROP"},
+    "DATABASE": {"C": "CREATE", "T": "TEMP", "U": "USAGE", "A": "ALTER"},
     "LANGUAGE": {"U": "USAGE"},
     "FUNCTION": {"X": "EXECUTE"}, "FUNCTIONS": {"X": "EXECUTE"},
     "PROCEDURE": {"X": "EXECUTE"}, "PROCEDURES": {"X": "EXECUTE"},
 }  # fmt: skip
-# Before a letter that is none of these: no statement can be made of it, and testSecret names it.
+# RULE and TRIGGER: lists show them, and by r_GRANT they are not supported, so no GRANT names them.
+_IDLE = frozenset("Rt")
+# Before a letter that is none of these: no statement can be made of it.
 UNKNOWN = "privilege "
 SEPARATOR = "\x1f"
 _QUOTABLE = r'"(?:[^"]|"")*"|\w*'
@@ -41,6 +43,8 @@ class Item(NamedTuple):
     def privileges(self, kind: str) -> Iterator[tuple[str, bool]]:
         """Words, each with whether it may be passed on; a letter that is unknown is told."""
         for letter, star in _LETTER.findall(self.letters):
+            if letter in _IDLE:
+                continue
             yield _LETTERS[kind].get(letter, f"{UNKNOWN}{letter!r}"), bool(star)
 
 

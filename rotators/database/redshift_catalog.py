@@ -7,22 +7,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rotators.database.redshift_acl import SEPARATOR, Item, items
-from rotators.database.redshift_errors import NO_SUCH_RELATION, has_code
+from rotators.database.redshift_errors import NOT_THERE, has_code
+from rotators.database.redshift_kinds import (
+    Default,
+    Grant,
+    Membership,
+    Permission,
+    Thing,
+    assumed,
+    of_system,
+    scoped,
+)
 from rotators.database.redshift_queries import (
+    ASSUMED,
     COLUMNS,
     DEFAULTS,
     EXTERNAL,
     GROUPS,
     INFO,
+    MODELS,
     PROCEDURES,
     ROLES,
     ROLES_OF_ROLES,
+    SCOPED,
     SYSTEM,
     THINGS,
     THINGS_ASKED,
     USERS,
 )
-from rotators.database.redshift_rights import Default, Grant, Membership, Rights, Thing
+from rotators.database.redshift_rights import Rights
 from rotators.database.redshift_statements import identifier, setting
 from rotators.errors import UnexpectedError
 
@@ -62,12 +75,13 @@ class Catalog:
         users = self.run(USERS, *self.names)
         direct = self._if_there(ROLES, *self.names) if users else []
         edges = self._if_there(ROLES_OF_ROLES) if direct else []
-        system = self._if_there(SYSTEM) if direct else []
+        system = self._if_there(SYSTEM, *self.names) if users else []
         found = {}
         for name, superuser, *_ in users:
             roles = _closed({role for user, role, _ in direct if user == name}, edges)
+            whose = {("user", name), *(("role", role) for role in roles)}
             held = {"superuser"} if superuser else set()
-            held |= roles | {privilege for role, privilege in system if role in roles}
+            held |= roles | {privilege for *who, privilege in system if tuple(who) in whose}
             found[name] = tuple(sorted(held & ADMINISTRATIVE))
         return found
 
@@ -122,15 +136,26 @@ class Catalog:
         for user, schema, table, column, privilege in self._if_there(COLUMNS, *self.names):
             thing = Thing("TABLE", f"{identifier(schema)}.{identifier(table)}")
             yield user, Grant(thing, f"{privilege} ({identifier(column)})")
+        for user, schema, model, privilege, admin in self._if_there(MODELS, *self.names):
+            thing = Thing("MODEL", f"{identifier(schema)}.{identifier(model)}")
+            yield user, Grant(thing, privilege, bool(admin))
 
     def _defaults(self) -> list[tuple[Any, ...]]:
         return [row for row in self.run(DEFAULTS, *self._mine) if row[1] in _KINDS]
 
-    def _memberships(self) -> Iterator[tuple[str, Membership]]:
+    def _memberships(self) -> Iterator[tuple[str, Membership | Permission]]:
         for user, name in self.run(GROUPS, *self.names):
             yield user, Membership("GROUP", identifier(name))
         for user, name, admin in self._if_there(ROLES, *self.names):
             yield user, Membership("ROLE", identifier(name), bool(admin))
+        for kind, user, privilege in self._if_there(SYSTEM, *self.names):
+            if kind == "user":
+                yield user, of_system(privilege)
+        for inside, query in SCOPED.items():
+            for user, privilege, scope, name, admin in self._if_there(query, *self.names):
+                yield user, scoped(privilege, scope, inside, name, admin)
+        for user, role, command in self._if_there(ASSUMED, *self.names):
+            yield user, assumed(role, command)
 
     def _attributes(self) -> dict[str, dict[str, str]]:
         rows = self._if_there(INFO, *self.names)
@@ -142,7 +167,7 @@ class Catalog:
         try:
             return [tuple(row) for row in self.run(query, *values)]
         except UnexpectedError as error:
-            if not has_code(error, *NO_SUCH_RELATION):
+            if not has_code(error, *NOT_THERE):
                 raise
         relation = query.partition(" FROM pg_catalog.")[2].split()[0]
         self.missing.add(relation.upper())

@@ -19,7 +19,8 @@ from rotators.errors import (
     VerifierRefused,
 )
 
-NO_SUCH_RELATION = ("42P01", "3F000")
+# A view that this server has not, or not with that column.
+NOT_THERE = ("42P01", "3F000", "42703")
 # Two sessions at one row of a catalog ("tuple concurrently updated", serializable isolation
 # violation, a user that appeared meanwhile). The internal error is Redshift's for many things, so
 # it counts as one only by its words.

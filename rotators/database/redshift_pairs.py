@@ -14,9 +14,21 @@ from typing import TYPE_CHECKING
 
 from rotators.database.redshift_catalog import Catalog, Run
 from rotators.database.redshift_errors import is_conflict
-from rotators.database.redshift_rights import FRESH, Rights, changes, lacking, unreached
+from rotators.database.redshift_rights import (
+    FRESH,
+    Rights,
+    changes,
+    lacking,
+    unreached,
+    unsayable,
+)
 from rotators.database.redshift_statements import alter_password, create_user, identifier
-from rotators.errors import MisconfiguredSecret, PermissionMissing, RotationError
+from rotators.errors import (
+    MisconfiguredSecret,
+    PermissionMissing,
+    RotationError,
+    StrategyUnavailable,
+)
 
 if TYPE_CHECKING:
     from rotators.database.users import Pair
@@ -43,6 +55,7 @@ class Pairs:
         for attempt in range(_ROUNDS):
             catalog = Catalog.of(self.read, *pair.users)
             wanted, have = _both(catalog, pair)
+            _require_sayable(pair, wanted, have or FRESH)
             inside, after = changes(wanted, have or FRESH, pair.alternate, pair.base)
             if done and not (inside or after):
                 return [*_notes(catalog), *_owned(pair, have or FRESH)]
@@ -93,6 +106,18 @@ def _both(catalog: Catalog, pair: Pair) -> tuple[Rights, Rights | None]:
     if pair.base not in found:
         raise missing(pair.base)
     return found[pair.base], found.get(pair.alternate)
+
+
+def _require_sayable(pair: Pair, wanted: Rights, have: Rights) -> None:
+    """Raises StrategyUnavailable, before any change."""
+    unsaid = unsayable(wanted, have, *pair.users)
+    if unsaid:
+        raise StrategyUnavailable(
+            f"{pair.base!r} and {pair.alternate!r} differ in what no known statement grants or"
+            f" revokes: {', '.join(unsaid)}",
+            "Give it to both by a role or a group instead; or prepare both users by hand and set"
+            " ROTATION_PROVISIONED=true; or rotate by single-user.",
+        )
 
 
 def beyond(pair: Pair, base: Rights, alternate: Rights) -> list[str]:

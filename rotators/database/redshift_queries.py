@@ -10,7 +10,9 @@
 | default privileges | PG_DEFAULT_ACL | r_PG_DEFAULT_ACL |
 | groups | PG_GROUP.grolist | "Groups" |
 | roles, of users; of roles | SVV_USER_GRANTS; SVV_ROLE_GRANTS | r_SVV_USER_GRANTS and so on |
-| what roles may in the system | SVV_SYSTEM_PRIVILEGES | r_SVV_SYSTEM_PRIVILEGES |
+| what roles may in the system, and users | SVV_SYSTEM_PRIVILEGES | r_SVV_SYSTEM_PRIVILEGES |
+| scoped permissions | SVV_SCHEMA_PRIVILEGES, SVV_DATABASE_PRIVILEGES | r_SVV_SCHEMA_PRIVILEGES … |
+| ASSUMEROLE; models | SVV_IAM_PRIVILEGES; SVV_ML_MODEL_PRIVILEGES | r_SVV_IAM_PRIVILEGES … |
 | CREATEDB, VALID UNTIL, SET | PG_USER | pg_user_info |
 | limits, time-out, SYSLOG ACCESS | SVV_USER_INFO | r_SVV_USER_INFO |
 
@@ -91,8 +93,29 @@ ROLES = (
 )
 ROLES_OF_ROLES = "SELECT role_name, granted_role_name FROM pg_catalog.svv_role_grants"
 SYSTEM = (
-    "SELECT identity_name, system_privilege FROM pg_catalog.svv_system_privileges"
-    " WHERE identity_type = 'role'"
+    "SELECT identity_type, identity_name, system_privilege FROM pg_catalog.svv_system_privileges"
+    " WHERE identity_type = 'role' OR identity_type = 'user' AND identity_name IN (%s, %s)"
+)
+SCOPED = {
+    "SCHEMA": (
+        "SELECT identity_name, privilege_type, privilege_scope, namespace_name, admin_option"
+        " FROM pg_catalog.svv_schema_privileges WHERE privilege_scope <> 'SCHEMA'"
+        " AND identity_type = 'user' AND identity_name IN (%s, %s)"
+    ),
+    "DATABASE": (
+        "SELECT identity_name, privilege_type, privilege_scope, database_name, admin_option"
+        " FROM pg_catalog.svv_database_privileges WHERE privilege_scope <> 'DATABASE'"
+        " AND identity_type = 'user' AND identity_name IN (%s, %s)"
+    ),
+}
+ASSUMED = (
+    "SELECT identity_name, iam_arn, command_type FROM pg_catalog.svv_iam_privileges"
+    " WHERE identity_type = 'user' AND identity_name IN (%s, %s)"
+)
+MODELS = (
+    "SELECT identity_name, namespace_name, model_name, privilege_type, admin_option"
+    " FROM pg_catalog.svv_ml_model_privileges"
+    " WHERE identity_type = 'user' AND identity_name IN (%s, %s)"
 )
 USERS = (
     "SELECT usename, usesuper, usecreatedb, textin(abstimeout(valuntil)),"

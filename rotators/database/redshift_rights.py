@@ -5,93 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from rotators.database.redshift_acl import UNKNOWN
+from rotators.database.redshift_kinds import ALL, Default, Grant, Membership, Permission, Thing
 from rotators.database.redshift_statements import identifier
 
-ALL = "ALL"
 _MOST = 100  # objects in one statement
-
-
-class Thing(NamedTuple):
-    """Whatever rights can be on; its name is SQL. An external one takes no transaction."""
-
-    kind: str
-    name: str
-    external: bool = False
-
-    def to_owner(self, username: str) -> str:
-        return f"ALTER {self.kind} {self.name} OWNER TO {identifier(username)}"
-
-
-class Grant(NamedTuple):
-    """A privilege on a thing."""
-
-    thing: Thing
-    privilege: str
-    grantable: bool = False
-
-    def __str__(self) -> str:
-        option = " WITH GRANT OPTION" if self.grantable else ""
-        return f"{self.privilege} ON {self.thing.kind} {self.thing.name}{option}"
-
-
-class Membership(NamedTuple):
-    """A group or a role that the user is in."""
-
-    kind: str
-    name: str
-    admin: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name}{' WITH ADMIN OPTION' if self.admin else ''}"
-
-    def give(self, user: str) -> str:
-        if self.kind == "GROUP":
-            return f"ALTER GROUP {self.name} ADD USER {user}"
-        return f"GRANT ROLE {self.name} TO {user}{' WITH ADMIN OPTION' if self.admin else ''}"
-
-    def take(self, user: str) -> str:
-        if self.kind == "GROUP":
-            return f"ALTER GROUP {self.name} DROP USER {user}"
-        return f"REVOKE ROLE {self.name} FROM {user}"
-
-
-class Default(NamedTuple):
-    """What objects to be made will grant; maker or grantee is "" if it is the user itself."""
-
-    maker: str
-    schema: str
-    kind: str
-    grantee: str
-    privilege: str
-    grantable: bool
-
-    def __str__(self) -> str:
-        return self._said("GRANT", "TO", "the user")
-
-    @property
-    def can_be_said(self) -> bool:
-        return not self.privilege.startswith(UNKNOWN)
-
-    def between(self, *usernames: str) -> bool:
-        """Whether it is one of these users that it is about, besides the one that has it."""
-        return bool({self.maker, self.grantee} & set(map(identifier, usernames)))
-
-    def give(self, user: str) -> str:
-        return self._said("GRANT", "TO", user)
-
-    def take(self, user: str) -> str:
-        return self._said("REVOKE", "FROM", user)
-
-    def _said(self, verb: str, word: str, user: str) -> str:
-        schema = f" IN SCHEMA {self.schema}" if self.schema else ""
-        option = " WITH GRANT OPTION" if self.grantable and verb == "GRANT" else ""
-        return (
-            f"ALTER DEFAULT PRIVILEGES FOR USER {self.maker or user}{schema} {verb}"
-            f" {self.privilege} ON {self.kind} {word} {self.grantee or user}{option}"
-        )
+_Right = Grant | Membership | Permission | Default
 
 
 @dataclass(frozen=True)
@@ -99,7 +18,7 @@ class Rights:
     """Everything that one user has of its own: not what PUBLIC, groups and roles give it."""
 
     grants: frozenset[Grant] = frozenset()
-    memberships: frozenset[Membership] = frozenset()
+    memberships: frozenset[Membership | Permission] = frozenset()
     defaults: frozenset[Default] = frozenset()
     owned: frozenset[Thing] = frozenset()
     # Those of them whose access list is empty, so that the owner has all rights without a word.
@@ -128,14 +47,23 @@ _POWERS = frozenset({"CREATEDB", "SYSLOG ACCESS UNRESTRICTED"})
 
 def lacking(wanted: Rights, have: Rights, *pair: str) -> list[str]:
     """What the one may and the other may not, but for default privileges between the two."""
-    grants = {
-        grant
-        for grant in wanted.grants - have.grants
-        if grant.thing not in wanted.owned | have.owned
-    }
-    found = [*grants, *(wanted.memberships - have.memberships), *(wanted.powers() - have.powers())]
-    defaults = {one for one in wanted.defaults - have.defaults if not one.between(*pair)}
-    return sorted(map(str, [*found, *defaults]))
+    found = map(str, _beyond(wanted, have, *pair))
+    return sorted([*found, *(wanted.powers() - have.powers())])
+
+
+def unsayable(wanted: Rights, have: Rights, *pair: str) -> list[str]:
+    """What ``changes`` would have to give or to take, and no statement is known for."""
+    given = _beyond(wanted, have, *pair)
+    taken = have.memberships - wanted.memberships
+    return sorted(str(one) for one in (*given, *taken) if not one.can_be_said)
+
+
+def _beyond(wanted: Rights, have: Rights, *pair: str) -> Iterator[_Right]:
+    for grant in wanted.grants - have.grants:
+        if grant.thing not in wanted.owned | have.owned:
+            yield grant
+    yield from wanted.memberships - have.memberships
+    yield from (one for one in wanted.defaults - have.defaults if not one.between(*pair))
 
 
 def unreached(wanted: Rights, have: Rights) -> list[Thing]:
@@ -151,12 +79,15 @@ def changes(wanted: Rights, have: Rights, username: str, other: str) -> tuple[li
     """
     user = identifier(username)
     inside = [*_attributes(wanted, have, user)]
-    had, due = (
-        {one for one in rights.defaults if one.can_be_said and not one.between(username, other)}
-        for rights in (have, wanted)
-    )
     inside += [one.take(user) for one in sorted(have.memberships - wanted.memberships)]
     inside += [one.give(user) for one in sorted(wanted.memberships - have.memberships)]
+    had, due = (
+        {one for one in rights.defaults if not one.between(username, other)}
+        for rights in (have, wanted)
+    )
+    # A letter that is unknown goes with all the others, and what is due comes back.
+    all_of = {one.all_of_it() for one in had - due if not one.can_be_said}
+    had = {one for one in had if one.all_of_it() not in all_of} | all_of
     inside += [one.take(user) for one in sorted(had - due)]
     inside += [one.give(user) for one in sorted(due - had)]
     grants = list(_grants(wanted, have, user))
@@ -166,12 +97,16 @@ def changes(wanted: Rights, have: Rights, username: str, other: str) -> tuple[li
 
 def _grants(wanted: Rights, have: Rights, user: str) -> Iterator[tuple[str, bool]]:
     taken = {one for one in have.grants - wanted.grants if one.thing not in have.owned}
+    # As with default privileges.
+    cleared = {one.thing for one in taken if not one.can_be_said}
+    taken = {Grant(one.thing, ALL) if one.thing in cleared else one for one in taken}
     yield from _grouped(taken, f"REVOKE {{}} ON {{}} FROM {user}")
     # Who had it with the grant option and is to have it without has just lost it.
     lost = {one[:2] for one in taken}
     given = {
         Grant(one.thing, ALL) if one.thing in wanted.owned else one
-        for one in wanted.grants - {one for one in have.grants if one[:2] not in lost}
+        for one in wanted.grants
+        - {one for one in have.grants if one[:2] not in lost and one.thing not in cleared}
         if one.thing not in have.owned
     }
     given |= {Grant(thing, ALL) for thing in wanted.unlisted - have.owned}
@@ -184,8 +119,7 @@ def _grouped(grants: Iterable[Grant], statement: str) -> Iterator[tuple[str, boo
     """As few statements as it takes, each with whether it is about something external."""
     by_thing: dict[Thing, set[str]] = defaultdict(set)
     for grant in grants:
-        if not grant.privilege.startswith(UNKNOWN):
-            by_thing[grant.thing].add(grant.privilege)
+        by_thing[grant.thing].add(grant.privilege)
     alike: dict[tuple[str, bool, str], list[str]] = defaultdict(list)
     for thing, privileges in sorted(by_thing.items()):
         what = "ALL PRIVILEGES" if ALL in privileges else ", ".join(sorted(privileges))

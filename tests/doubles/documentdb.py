@@ -220,11 +220,11 @@ class Mongo:
             self.command("configureFailPoint", "failCommand", mode="off")
 
     @contextlib.contextmanager
-    def persona(self, name: str) -> Iterator[None]:
+    def persona(self, name: str, **more: Any) -> Iterator[None]:
         """Turns the double into another server for a while."""
         if self.server is None:
             pytest.skip(f"the server of {DSN} is what it is")
-        self.command("double", name)
+        self.command("double", name, **more)
         try:
             yield
         finally:

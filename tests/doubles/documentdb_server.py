@@ -6,8 +6,10 @@ SecantusDB speaks MongoDB's protocol on WiredTiger: SCRAM, TLS, users, roles, au
 neither mongod nor DocumentDB. What is added or assumed here, and nowhere else:
 
 1. mongod (manual: createUser, updateUser, usersInfo): custom data and authentication restrictions
-   are stored; the latter are shown only when asked for, and are not enforced here. Without
-   ``mechanisms`` a user gets both kinds of SCRAM.
+   are stored; the latter are shown only when asked for, and are not enforced here. Whoever gets a
+   password, and no ``mechanisms`` with it, gets every kind of SCRAM that the server takes, whatever
+   it had; a kind that it does not take is refused (user_management_commands.cpp, buildCredentials;
+   SecantusDB keeps a user's kinds). ``mechanisms`` needs no right of its own.
 2. mongod (manual: updateUser, "Required Access"; privilege actions): one's own password needs
    changeOwnPassword or changePassword, another's changePassword; custom data changeCustomData,
    roles grantRole and revokeRole, restrictions setAuthenticationRestriction. Everybody may look at
@@ -23,7 +25,7 @@ neither mongod nor DocumentDB. What is added or assumed here, and nowhere else:
 7. Both hide passwords in their logs (mongod's redaction of ``pwd``).
 
 ``{"double": persona}`` is a command of the administrator's, and turns the server into another; with
-``forget`` it has no users any more.
+``forget`` it has no users any more, and with ``taking`` it takes only those kinds of SCRAM.
 Every command about users is a line of JSON on standard output, without ``pwd``.
 """
 
@@ -57,6 +59,7 @@ DATABASES = ("admin", "app-db", "owned", "elsewhere")  # where tests define user
 PERSONAS = ("mongodb", "documentdb", "careless")
 
 _persona = "mongodb"
+_taken = BOTH
 _lock = threading.RLock()
 _real: dict[str, Handler] = dict(commands._HANDLERS)
 
@@ -115,19 +118,32 @@ def lacking(context: Any, document: Document, command: str) -> str | None:
     return None
 
 
+def kinds_of(document: Document) -> list[str]:
+    return document.get("mechanisms") or (_taken if _persona == "mongodb" else BOTH[:1])
+
+
 def create_user(document: Document, context: Any) -> Document:
-    kinds = BOTH if _persona == "mongodb" else BOTH[:1]
-    answer = _real["createUser"]({"mechanisms": kinds, **document}, context)
+    kinds = kinds_of(document)
+    if not {*kinds} <= {*_taken}:
+        return failed(2, f"one of {kinds} not supported in authMechanisms")
+    answer = _real["createUser"]({**document, "mechanisms": kinds}, context)
     return store(document, context, document["createUser"]) if answer["ok"] else answer
 
 
 def update_user(document: Document, context: Any) -> Document:
     name = document["updateUser"]
+    record = context.storage.get_user(context.db_name, name)
+    if record is not None and document.get("pwd"):
+        kinds = kinds_of(document)
+        if not {*kinds} <= {*_taken}:
+            return failed(2, f"one of {kinds} not supported in authMechanisms")
+        record = {**record, "mechanisms": kinds}
+        context.storage.add_user(context.db_name, name, record, replace=True)
     if "pwd" in document or "roles" in document:
         answer = _real["updateUser"](document, context)
         if not answer["ok"]:
             return answer
-    elif context.storage.get_user(context.db_name, name) is None:
+    elif record is None:
         return failed(11, f"User '{name}@{context.db_name}' not found")
     elif _persona == "mongodb" and not any(key in document for key in NEW):
         return failed(2, "Must specify at least one field to update in updateUser")
@@ -200,12 +216,13 @@ def sasl_continue(document: Document, context: Any) -> Document:
 
 
 def double(document: Document, context: Any) -> Document:
-    global _persona  # noqa: PLW0603 one server has one
+    global _persona, _taken  # noqa: PLW0603 one server has one
     if not may(context, "anyAction", "admin") and me(context) != ("admin", "root"):
         return failed(13, "not authorized")
     if document["double"] not in PERSONAS:
         return failed(2, f"one of {PERSONAS}")
     _persona = document["double"]
+    _taken = document.get("taking", BOTH)
     if document.get("forget"):
         forget(context.storage)
     return {"ok": 1.0}

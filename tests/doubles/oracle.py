@@ -19,7 +19,8 @@ SQL Language Reference, "ALTER USER", "CREATE USER", "GRANT", "REVOKE", "CREATE 
  * new users have no quota and DEFAULT ROLE ALL; roles granted later are default as long as it is;
  * who may pass on what: WITH ADMIN or GRANT OPTION, GRANT ANY …, the owner; else 1932, 1031 or 942;
    a REVOKE by somebody else than the grantor is 1927, except with GRANT ANY OBJECT PRIVILEGE;
- * REVOKE takes a privilege on columns with the one on the object.
+ * REVOKE takes a privilege on columns with the one on the object;
+ * from 23 on: system privileges ON SCHEMA, by GRANT ANY PRIVILEGE or the schema's owner.
 Database Reference: SYS.DBA_… is read by the DBA role, SELECT_CATALOG_ROLE, SELECT ANY DICTIONARY.
 
 Not there: transactions, PL/SQL, SYSDBA, native network encryption, 23ai's fast authentication,
@@ -66,7 +67,7 @@ _CREATE_TABLE = _statement(
     r"CREATE (?P<kind>TABLE|VIEW|DIRECTORY|PROCEDURE) (?P<o>(?:[\w.$#]|\"[^\"]+\")+)(?: .*)?"
 )
 _GRANT = _statement(
-    r"(?P<verb>GRANT|REVOKE) (?P<what>.+?)(?: ON (?:(?P<kind>DIRECTORY|USER) )?(?P<o>.+?))?"
+    r"(?P<verb>GRANT|REVOKE) (?P<what>.+?)(?: ON (?:(?P<kind>DIRECTORY|USER|SCHEMA) )?(?P<o>.+?))?"
     rf" (?:TO|FROM) {_NAME.format('u')}(?P<options>(?: WITH \w+ OPTION)*)"
 )
 _CLAUSE = re.compile(
@@ -107,6 +108,7 @@ class Account:
     roles: dict[str, bool] = field(default_factory=dict)
     default_roles: set[str] | None = None  # None: all
     system: dict[str, bool] = field(default_factory=dict)
+    schemas: dict[tuple[str, str], bool] = field(default_factory=dict)
     objects: dict[tuple[str, str, str], Given] = field(default_factory=dict)
     columns: dict[tuple[str, str, str, str], Given] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
@@ -133,6 +135,7 @@ class Oracle:
         self.objects: dict[tuple[str, str], str] = {}
         self.proxies: list[tuple[str, str]] = []
         self.groups: list[tuple[str, str]] = []
+        self.hosts: list[tuple[str, str, str]] = []
         self.password_file = {"SYS"}
         self.asked: list[tuple[str, str]] = []
         self.logons: list[str] = []
@@ -370,6 +373,9 @@ class Oracle:
         grantee = self._grantee(_name(said, "u"))
         give, options = said["verb"].upper() == "GRANT", said["options"].upper()
         for each in re.findall(r"(?:[^,(]|\([^)]*\))+", said["what"]):
+            if (said["kind"] or "").upper() == "SCHEMA":
+                self._grant_on_schema(who, grantee, each.strip(), said, give=give)
+                continue
             if said["o"]:
                 self._grant_object(who, grantee, each.strip(), said, give=give, options=options)
                 continue
@@ -386,6 +392,22 @@ class Oracle:
                     if is_role
                     else OraError(1952, "system privileges not granted")
                 )
+
+    def _grant_on_schema(
+        self, who: str, to: Account, what: str, said: re.Match[str], *, give: bool
+    ) -> None:
+        key = (what.upper(), _object(said["o"], who)[1])
+        if self.version < (23,):
+            raise OraError(905, "missing keyword")
+        if key[1] not in self.users:
+            raise OraError(1435, "user does not exist")
+        lent = self._grantee(who).schemas.get(key)
+        if who != key[1] and not lent and not self.may(who, "GRANT ANY PRIVILEGE"):
+            raise OraError(1031, "insufficient privileges")
+        if give:
+            to.schemas[key] = "ADMIN" in said["options"].upper()
+        elif to.schemas.pop(key, None) is None:
+            raise OraError(1952, "schema privileges not granted")
 
     def _require_to_lend(self, who: str, what: str, *, is_role: bool) -> None:
         if " " not in what and not is_role:

@@ -45,6 +45,12 @@ def _system(db: Oracle, _: str) -> Rows:
             yield (name, privilege, _yes(admin))
 
 
+def _schemas(db: Oracle, _: str) -> Rows:
+    for name, one in _grantees(db):
+        for (privilege, schema), admin in one.schemas.items():
+            yield (name, privilege, schema, _yes(admin))
+
+
 def _objects(db: Oracle, _: str) -> Rows:
     for name, one in _grantees(db):
         for (privilege, owner, table), given in one.objects.items():
@@ -93,6 +99,7 @@ EVERYBODYS: dict[str, View] = {
     "user_users": (_OF_USERS, _own(_users)),
     "user_role_privs": (f"username, {_OF_ROLES}", _own(_roles)),
     "user_sys_privs": ("username, privilege, admin_option", _own(_system)),
+    "user_schema_privs": ("username, privilege, schema, admin_option", _own(_schemas)),
     "user_tab_privs": (_OF_OBJECTS, _own(_objects)),
     "user_col_privs": (_OF_COLUMNS, _own(_columns)),
     "user_ts_quotas": ("username, tablespace_name, max_bytes, dropped", _own(_quotas)),
@@ -103,14 +110,18 @@ ADMINS: dict[str, View] = {
     "dba_users": (_OF_USERS, _users),
     "dba_role_privs": (f"grantee, {_OF_ROLES}", _roles),
     "dba_sys_privs": ("grantee, privilege, admin_option", _system),
+    "dba_schema_privs": ("grantee, privilege, schema, admin_option", _schemas),
     "dba_tab_privs": (_OF_OBJECTS, _objects),
     "dba_col_privs": (_OF_COLUMNS, _columns),
     "dba_ts_quotas": ("username, tablespace_name, max_bytes, dropped", _quotas),
     "dba_objects": ("owner, object_name, object_type", _owned),
     "proxy_users": ("proxy, client", lambda db, _: db.proxies),
     "dba_rsrc_consumer_group_privs": ("grantee, granted_group", lambda db, _: db.groups),
+    "dba_host_aces": ("host, principal, privilege", lambda db, _: db.hosts),
     "v_pwfile_users": ("username", lambda db, _: [(name,) for name in db.password_file]),
 }
+# There from 23 on.
+NEW = {"user_schema_privs", "dba_schema_privs"}
 
 
 def query(db: Oracle, who: str, text: str, binds: list[Any]) -> tuple[list[str], Rows]:
@@ -121,6 +132,8 @@ def query(db: Oracle, who: str, text: str, binds: list[Any]) -> tuple[list[str],
     text = re.sub(r"(?i)\blimit\b", '"limit"', text)
     text = re.sub(r"'(?:[^']|'')*'|:\w+", lambda m: "?" if m[0][0] == ":" else m[0], text)
     views = {**EVERYBODYS, **(ADMINS if db.reads_dictionary(who) else {})}
+    if db.version < (23,):
+        views = {name: view for name, view in views.items() if name not in NEW}
     memory = sqlite3.connect(":memory:")
     memory.create_function("to_char", 1, lambda value: None if value is None else str(value))
     try:

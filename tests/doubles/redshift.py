@@ -13,6 +13,7 @@ Assumptions, each with its source; none was compared with a Redshift:
   r_CREATE_USER, r_ALTER_USER. A password in clear becomes md5's: r_CREATE_USER;
 * GRANT ROLE, REVOKE ROLE: r_GRANT. Here a role of RBAC is one whose name begins with ``role_`` or
   ``sys:``, and every other NOLOGIN role is a group;
+* permissions that PostgreSQL has not: ``redshift_permissions``;
 * SVV_… and PG_PROC_INFO have the columns of their pages; who is no superuser sees itself;
 * abstime has an output function, as in PostgreSQL 8.0; PG_DEFAULT_ACL has ``defacluser``;
 * access lists show a group as ``group name``: PostgreSQL 8.0, aclitemout. Not here, where it is a
@@ -34,6 +35,8 @@ import ssl
 import struct
 import threading
 from typing import TYPE_CHECKING, Self
+
+from tests.doubles import redshift_permissions
 
 if TYPE_CHECKING:
     from rotators.testing.certificates import KeyPair
@@ -64,10 +67,6 @@ CREATE VIEW pg_catalog.svv_role_grants AS
          r.rolname::text AS granted_role_name
   FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member JOIN pg_roles r ON r.oid = m.roleid
   WHERE redshift_double.is_role(r.rolname) AND NOT u.rolcanlogin AND redshift_double.sees_all();
-CREATE VIEW pg_catalog.svv_system_privileges AS
-  SELECT privilege AS system_privilege, 0 AS identity_id, role AS identity_name,
-         'role'::text AS identity_type
-  FROM redshift_double.system_privilege WHERE redshift_double.sees_all();
 CREATE VIEW pg_catalog.svv_external_schemas AS
   SELECT name AS schemaname FROM redshift_double.external_schema;
 CREATE VIEW pg_catalog.svv_column_privileges AS
@@ -87,10 +86,11 @@ CREATE VIEW pg_catalog.svv_user_info AS
   WHERE rolcanlogin AND (rolname = current_user OR redshift_double.sees_all());
 CREATE VIEW pg_catalog.pg_proc_info AS SELECT oid AS prooid, prokind FROM pg_proc;
 GRANT SELECT ON pg_catalog.pg_group, pg_catalog.svv_user_grants, pg_catalog.svv_role_grants,
-  pg_catalog.svv_system_privileges, pg_catalog.svv_external_schemas,
-  pg_catalog.svv_column_privileges, pg_catalog.svv_user_info, pg_catalog.pg_proc_info TO PUBLIC;
-GRANT SELECT ON ALL TABLES IN SCHEMA redshift_double TO PUBLIC;
+  pg_catalog.svv_external_schemas, pg_catalog.svv_column_privileges, pg_catalog.svv_user_info,
+  pg_catalog.pg_proc_info TO PUBLIC;
 """
+SCHEMA += redshift_permissions.SCHEMA + redshift_permissions.LETTERS
+SCHEMA += "GRANT SELECT ON ALL TABLES IN SCHEMA redshift_double TO PUBLIC;"
 
 _KNOWN = {b"user", b"database", b"application_name", b"client_encoding", b"options"}
 _SSL_REQUEST, _MD5, _DIGEST = 80877103, 5, 13
@@ -116,6 +116,7 @@ _WORDS = [
     (rb"(?i)\bLIMIT UNLIMITED\b", b"LIMIT -1"),
     (rb"\bdefacluser\b", b"defaclrole"),
     (rb"\babstimeout\b", b"timestamptz_out"),
+    *redshift_permissions.WORDS,
 ]
 _QUOTED = re.compile(rb"""('(?:[^']|'')*'|"(?:[^"]|"")*")""")
 _PASSWORD = re.compile(
@@ -244,7 +245,7 @@ class RedshiftDouble:
     def _translated(self, statement: bytes, pending: _Pending) -> bytes:
         for pattern, instead in _STATEMENTS:
             statement = re.sub(pattern, instead, statement)
-        parts = _QUOTED.split(statement)
+        parts = _QUOTED.split(redshift_permissions.as_row(statement))
         for index in range(0, len(parts), 2):
             for pattern, word in _WORDS:
                 parts[index] = re.sub(pattern, word, parts[index])

@@ -22,6 +22,7 @@ from rotators.database.redshift import RedshiftRotator
 from rotators.settings import Settings, StrategyName
 from rotators.testing.bench import Bench
 from tests.doubles.redshift import SCHEMA, RedshiftDouble
+from tests.doubles.redshift_permissions import LETTERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,6 +188,8 @@ def redshift_server(private_postgresql: PrivatePostgreSQL) -> Iterator[Server]:
             )
             admin.execute(f"ALTER ROLE {behind.user} PASSWORD '{hashed.decode()}'")
             admin.execute(f"CREATE DATABASE {BARE} TEMPLATE template0")
+        with behind.connect(behind.user, behind.password, BARE) as admin:
+            admin.execute(LETTERS)
         with (
             RedshiftDouble(behind.port, private_postgresql.certificates.server) as double,
             Server(

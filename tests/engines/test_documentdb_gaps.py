@@ -32,6 +32,7 @@ from rotators.settings import Settings, StrategyName
 from rotators.testing.crashes import CrashPoints
 from tests.doubles.documentdb import double
 from tests.engines.documentdb_scene import bench_on, scene_on
+from tests.engines.documentdb_target import MongoTarget
 from tests.engines.golden import assert_as_golden
 from tests.engines.test_postgresql_gaps import played, silent_server, staged, unlabel
 
@@ -90,6 +91,62 @@ def test_double_g12_a_server_that_wants_tls_is_told_of(bench: Bench) -> None:
     arn, _ = bench.secret(ssl=False)
     with pytest.raises(ServerUnreachable, match='With "ssl": false'):
         bench.driver.rotate(arn)
+
+
+@pytest.mark.parametrize("kinds", [["SCRAM-SHA-1"], ["SCRAM-SHA-256"], None])
+def test_double_the_kinds_of_password_are_kept(
+    mongo: Mongo, bench: Bench, kinds: list[str] | None
+) -> None:
+    """A user that was hardened to SHA-256 does not get SHA-1 back."""
+    arn, user = secret_with_kinds(bench, kinds)
+    bench.driver.rotate(arn)
+    assert kinds_of(mongo, user) == (kinds or ["SCRAM-SHA-1", "SCRAM-SHA-256"])
+    assert bench.target.logs_in(bench.current(arn))
+
+
+def test_double_a_reset_by_an_admin_keeps_the_kinds_of_password(mongo: Mongo) -> None:
+    settings = Settings(ca_bundle=mongo.ca, strategy=StrategyName.SINGLE_USER, admin_reset=True)
+    with bench_on(mongo, settings=settings, with_admin=True) as bench:
+        arn, user = secret_with_kinds(bench, ["SCRAM-SHA-256"])
+        mongo.command("updateUser", user, pwd="lost", mechanisms=["SCRAM-SHA-256"])
+        bench.driver.rotate(arn)
+        assert kinds_of(mongo, user) == ["SCRAM-SHA-256"]
+        assert bench.target.logs_in(bench.current(arn))
+
+
+def test_double_a_kind_of_password_that_the_server_takes_no_more_is_given_up(
+    mongo: Mongo, bench: Bench
+) -> None:
+    arn, user = secret_with_kinds(bench, None)
+    with mongo.persona("mongodb", taking=["SCRAM-SHA-256"]):
+        bench.driver.rotate(arn)
+    assert kinds_of(mongo, user) == ["SCRAM-SHA-256"]
+
+
+def test_double_a_server_that_does_not_tell_the_kinds_of_password_is_told_none(
+    mongo: Mongo, bench: Bench
+) -> None:
+    arn, old = bench.secret()
+    with mongo.failing("usersInfo", 13):
+        bench.driver.rotate(arn)
+    assert not bench.target.logs_in(old)
+    (said,) = [line["command"] for line in mongo.log() if "updateUser" in line.get("command", ())]
+    assert "mechanisms" not in said
+
+
+def secret_with_kinds(bench: Bench, kinds: list[str] | None) -> tuple[str, str]:
+    """A secret, and the name of its user."""
+    target = bench.target
+    assert isinstance(target, MongoTarget)
+    user = target.new_user(**({"mechanisms": kinds} if kinds else {}))
+    arn, _ = bench.secret(username=user.name, password=user.password)
+    return arn, user.name
+
+
+def kinds_of(mongo: Mongo, name: str) -> list[str]:
+    info = mongo.info(name)
+    assert info is not None
+    return sorted(info["mechanisms"])
 
 
 @pytest.mark.parametrize("strategy", [StrategyName.SINGLE_USER, StrategyName.ALTERNATING_USERS])
@@ -184,6 +241,7 @@ def test_double_nobody_listens(bench: Bench) -> None:
 def test_double_a_secondary_is_said_to_be_one(
     mongo: Mongo, strategy: StrategyName, code: int
 ) -> None:
+    """AWS's templates do not look."""
     with bench_on(mongo, strategy) as bench:
         arn, old, token = played(bench, Step.CREATE)
         with (

@@ -223,7 +223,7 @@ def test_double_awscurrent_has_to_log_in(scene: Scene) -> None:
 
 
 def test_double_an_admin_that_rds_manages(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its secret has a name and a password; the tags say of which cluster."""
+    """AWS's template knows none: its secret has no host, and tags say of which cluster it is."""
     cluster = "arn:aws:rds:us-east-1:123456789012:cluster:docdb"
     asked: list[Mapping[str, str]] = []
 

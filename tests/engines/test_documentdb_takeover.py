@@ -162,6 +162,24 @@ def test_double_a_mark_of_ones_own_making_proves_nothing(scene: Scene) -> None:
         scene.bench.driver.rotate(arn)
 
 
+@pytest.mark.parametrize("itself", [True, False])
+def test_double_a_mark_is_proof_unless_the_user_may_write_it(scene: Scene, *, itself: bool) -> None:
+    """MongoDB's manual has a role for that, which people give along with one's own password."""
+    actions = ["changeOwnPassword", *(["changeOwnCustomData"] if itself else [])]
+    everywhere = {"resource": {"db": "", "collection": ""}, "actions": actions}
+    inner = scene.server.create_role(f"{scene.base}_own", [everywhere])
+    outer = scene.server.create_role(f"{scene.base}_outer", roles=[inner])
+    scene.server.create_user(name=scene.alternate)
+    pair = {"secret": scene.arn, "base": scene.base, "alternate": scene.alternate}
+    scene.update(scene.alternate, roles=[outer], customData={"rotators": pair})
+    if itself:
+        with scene.nothing_changes(ForbiddenTarget, "nothing proves that it belongs"):
+            scene.rotate()
+    else:
+        scene.rotate()
+        assert scene.current["username"] == scene.alternate
+
+
 def test_double_a_mark_that_is_none_is_no_defect(scene: Scene) -> None:
     marks: list[object] = ["text", 1, None, [], {}, {"secret": 1, "base": "x", "alternate": "y"}]
     for forged in marks:

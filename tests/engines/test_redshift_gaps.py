@@ -325,6 +325,10 @@ POWERS: dict[str, tuple[str, ...]] = {
         "INSERT INTO redshift_double.system_privilege VALUES ('role_alters', 'ALTER USER')",
         "GRANT ROLE role_alters TO {}",
     ),
+    "a system permission of its own": (
+        "INSERT INTO redshift_double.permission SELECT 'system', usename, 'IGNORE RLS', '', '',"
+        " false FROM pg_user WHERE '{}' = '\"' || usename || '\"'",
+    ),
 }
 
 

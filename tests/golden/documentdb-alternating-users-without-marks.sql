@@ -1,5 +1,6 @@
 -- first
 {"login": "app", "database": "admin", "by": "SCRAM-SHA-1"}
+{"database": "admin", "command": {"connectionStatus": 1}}
 {"login": "admin", "database": "admin", "by": "SCRAM-SHA-1"}
 {"database": "admin", "command": {"usersInfo": "app"}}
 {"database": "admin", "command": {"rolesInfo": [{"role": "changesOwnPassword", "db": "admin"}], "showPrivileges": true}}
@@ -17,6 +18,7 @@
 {"database": "admin", "command": {"connectionStatus": 1}}
 -- second
 {"login": "app_clone", "database": "admin", "by": "SCRAM-SHA-1"}
+{"database": "admin", "command": {"connectionStatus": 1}}
 {"login": "admin", "database": "admin", "by": "SCRAM-SHA-1"}
 {"database": "admin", "command": {"usersInfo": "app"}}
 {"database": "admin", "command": {"rolesInfo": [{"role": "changesOwnPassword", "db": "admin"}], "showPrivileges": true}}

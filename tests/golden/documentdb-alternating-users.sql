@@ -1,5 +1,6 @@
 -- first
 {"login": "app", "database": "admin", "by": "SCRAM-SHA-256"}
+{"database": "admin", "command": {"connectionStatus": 1}}
 {"login": "admin", "database": "admin", "by": "SCRAM-SHA-256"}
 {"database": "admin", "command": {"usersInfo": "app"}}
 {"database": "admin", "command": {"rolesInfo": [{"role": "changesOwnPassword", "db": "admin"}], "showPrivileges": true}}
@@ -8,7 +9,7 @@
 {"database": "admin", "command": {"updateUser": "app", "customData": {"rotators": {"secret": "SECRET", "base": "app", "alternate": "app_clone"}}}}
 {"database": "admin", "command": {"usersInfo": "app"}}
 {"database": "admin", "command": {"usersInfo": "app_clone", "showAuthenticationRestrictions": true}}
-{"database": "admin", "command": {"createUser": "app_clone", "pwd": "xxx", "roles": [{"role": "readWrite", "db": "app"}, {"role": "read", "db": "reports"}, {"role": "changesOwnPassword", "db": "admin"}], "customData": {"rotators": {"secret": "SECRET", "base": "app", "alternate": "app_clone"}}, "mechanisms": ["SCRAM-SHA-1", "SCRAM-SHA-256"]}}
+{"database": "admin", "command": {"createUser": "app_clone", "pwd": "xxx", "roles": [{"role": "readWrite", "db": "app"}, {"role": "read", "db": "reports"}, {"role": "changesOwnPassword", "db": "admin"}], "customData": {"rotators": {"secret": "SECRET", "base": "app", "alternate": "app_clone"}}}}
 {"login": "app_clone", "database": "admin", "by": "SCRAM-SHA-256"}
 {"database": "admin", "command": {"connectionStatus": 1}}
 {"login": "app", "database": "admin", "by": "SCRAM-SHA-256"}
@@ -16,6 +17,7 @@
 {"database": "admin", "command": {"connectionStatus": 1}}
 -- second
 {"login": "app_clone", "database": "admin", "by": "SCRAM-SHA-256"}
+{"database": "admin", "command": {"connectionStatus": 1}}
 {"login": "admin", "database": "admin", "by": "SCRAM-SHA-256"}
 {"database": "admin", "command": {"usersInfo": "app"}}
 {"database": "admin", "command": {"rolesInfo": [{"role": "changesOwnPassword", "db": "admin"}], "showPrivileges": true}}

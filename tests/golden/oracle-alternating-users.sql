@@ -1,3 +1,5 @@
+-- as APP
+SELECT USER FROM sys.dual;
 -- as ADMIN
 SELECT account_status, profile, default_tablespace, temporary_tablespace, oracle_maintained FROM sys.dba_users WHERE username = :1;
 -- as ADMIN
@@ -65,7 +67,9 @@ UNION ALL SELECT 'quota', tablespace_name, TO_CHAR(max_bytes), '', '', '', ''
 -- as ADMIN
 SELECT 'proxy ' || proxy || ' for ' || client FROM sys.proxy_users WHERE proxy = :1 OR client = :2
 UNION ALL SELECT 'consumer group ' || granted_group
-  FROM sys.dba_rsrc_consumer_group_privs WHERE grantee = :3;
+  FROM sys.dba_rsrc_consumer_group_privs WHERE grantee = :3
+UNION ALL SELECT 'network access to ' || host || ' (' || privilege || ')'
+  FROM sys.dba_host_aces WHERE principal = :4;
 -- as APP_CLONE
 SELECT USER FROM sys.dual;
 -- as APP
@@ -92,6 +96,8 @@ UNION ALL SELECT 'quota', tablespace_name, TO_CHAR(max_bytes), '', '', '', ''
   FROM sys.user_ts_quotas WHERE dropped = 'NO' AND :5 IS NOT NULL;
 
 -- the next rotation
+-- as APP_CLONE
+SELECT USER FROM sys.dual;
 -- as ADMIN
 SELECT account_status, profile, default_tablespace, temporary_tablespace, oracle_maintained FROM sys.dba_users WHERE username = :1;
 -- as ADMIN

@@ -4,6 +4,8 @@ SET search_path TO pg_catalog;
 SET enable_case_sensitive_identifier TO true;
 -- as app
 SET statement_timeout TO MILLISECONDS;
+-- as app
+SELECT session_user;
 -- as admin
 SET search_path TO pg_catalog;
 -- as admin
@@ -14,6 +16,8 @@ SET statement_timeout TO MILLISECONDS;
 SELECT usename, usesuper, usecreatedb, textin(abstimeout(valuntil)), array_to_string(useconfig, chr(31)) FROM pg_catalog.pg_user WHERE usename IN ($1, $2);
 -- as admin
 SELECT user_name, role_name, admin_option FROM pg_catalog.svv_user_grants WHERE user_name IN ($1, $2);
+-- as admin
+SELECT identity_type, identity_name, system_privilege FROM pg_catalog.svv_system_privileges WHERE identity_type = 'role' OR identity_type = 'user' AND identity_name IN ($1, $2);
 -- as admin
 SELECT usename, usesuper, usecreatedb, textin(abstimeout(valuntil)), array_to_string(useconfig, chr(31)) FROM pg_catalog.pg_user WHERE usename IN ($1, $2);
 -- as admin
@@ -27,9 +31,19 @@ SELECT u.usename, g.groname FROM pg_catalog.pg_group g, pg_catalog.pg_user u WHE
 -- as admin
 SELECT user_name, role_name, admin_option FROM pg_catalog.svv_user_grants WHERE user_name IN ($1, $2);
 -- as admin
+SELECT identity_type, identity_name, system_privilege FROM pg_catalog.svv_system_privileges WHERE identity_type = 'role' OR identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
+SELECT identity_name, privilege_type, privilege_scope, namespace_name, admin_option FROM pg_catalog.svv_schema_privileges WHERE privilege_scope <> 'SCHEMA' AND identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
+SELECT identity_name, privilege_type, privilege_scope, database_name, admin_option FROM pg_catalog.svv_database_privileges WHERE privilege_scope <> 'DATABASE' AND identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
+SELECT identity_name, iam_arn, command_type FROM pg_catalog.svv_iam_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
 SELECT user_name, connection_limit, syslog_access, session_timeout FROM pg_catalog.svv_user_info WHERE user_name IN ($1, $2);
 -- as admin
 SELECT identity_name, namespace_name, relation_name, column_name, privilege_type FROM pg_catalog.svv_column_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
+SELECT identity_name, namespace_name, model_name, privilege_type, admin_option FROM pg_catalog.svv_ml_model_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
 -- as admin
 SELECT n.nspname, d.defaclobjtype, pg_get_userbyid(d.defacluser)::text, array_to_string(d.defaclacl, chr(31)) FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace WHERE (pg_get_userbyid(d.defacluser) IN ($1, $2) OR strpos(array_to_string(d.defaclacl, chr(31)), $3) > 0);
 -- as admin
@@ -61,9 +75,19 @@ SELECT u.usename, g.groname FROM pg_catalog.pg_group g, pg_catalog.pg_user u WHE
 -- as admin
 SELECT user_name, role_name, admin_option FROM pg_catalog.svv_user_grants WHERE user_name IN ($1, $2);
 -- as admin
+SELECT identity_type, identity_name, system_privilege FROM pg_catalog.svv_system_privileges WHERE identity_type = 'role' OR identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
+SELECT identity_name, privilege_type, privilege_scope, namespace_name, admin_option FROM pg_catalog.svv_schema_privileges WHERE privilege_scope <> 'SCHEMA' AND identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
+SELECT identity_name, privilege_type, privilege_scope, database_name, admin_option FROM pg_catalog.svv_database_privileges WHERE privilege_scope <> 'DATABASE' AND identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
+SELECT identity_name, iam_arn, command_type FROM pg_catalog.svv_iam_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
 SELECT user_name, connection_limit, syslog_access, session_timeout FROM pg_catalog.svv_user_info WHERE user_name IN ($1, $2);
 -- as admin
 SELECT identity_name, namespace_name, relation_name, column_name, privilege_type FROM pg_catalog.svv_column_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
+-- as admin
+SELECT identity_name, namespace_name, model_name, privilege_type, admin_option FROM pg_catalog.svv_ml_model_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
 -- as admin
 SELECT n.nspname, d.defaclobjtype, pg_get_userbyid(d.defacluser)::text, array_to_string(d.defaclacl, chr(31)) FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace WHERE (pg_get_userbyid(d.defacluser) IN ($1, $2) OR strpos(array_to_string(d.defaclacl, chr(31)), $3) > 0);
 -- as app_clone
@@ -91,9 +115,19 @@ SELECT u.usename, g.groname FROM pg_catalog.pg_group g, pg_catalog.pg_user u WHE
 -- as app
 SELECT user_name, role_name, admin_option FROM pg_catalog.svv_user_grants WHERE user_name IN ($1, $2);
 -- as app
+SELECT identity_type, identity_name, system_privilege FROM pg_catalog.svv_system_privileges WHERE identity_type = 'role' OR identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app
+SELECT identity_name, privilege_type, privilege_scope, namespace_name, admin_option FROM pg_catalog.svv_schema_privileges WHERE privilege_scope <> 'SCHEMA' AND identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app
+SELECT identity_name, privilege_type, privilege_scope, database_name, admin_option FROM pg_catalog.svv_database_privileges WHERE privilege_scope <> 'DATABASE' AND identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app
+SELECT identity_name, iam_arn, command_type FROM pg_catalog.svv_iam_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app
 SELECT user_name, connection_limit, syslog_access, session_timeout FROM pg_catalog.svv_user_info WHERE user_name IN ($1, $2);
 -- as app
 SELECT identity_name, namespace_name, relation_name, column_name, privilege_type FROM pg_catalog.svv_column_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app
+SELECT identity_name, namespace_name, model_name, privilege_type, admin_option FROM pg_catalog.svv_ml_model_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
 -- as app
 SELECT n.nspname, d.defaclobjtype, pg_get_userbyid(d.defacluser)::text, array_to_string(d.defaclacl, chr(31)) FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace WHERE (pg_get_userbyid(d.defacluser) IN ($1, $2) OR strpos(array_to_string(d.defaclacl, chr(31)), $3) > 0);
 -- as app_clone
@@ -107,8 +141,18 @@ SELECT u.usename, g.groname FROM pg_catalog.pg_group g, pg_catalog.pg_user u WHE
 -- as app_clone
 SELECT user_name, role_name, admin_option FROM pg_catalog.svv_user_grants WHERE user_name IN ($1, $2);
 -- as app_clone
+SELECT identity_type, identity_name, system_privilege FROM pg_catalog.svv_system_privileges WHERE identity_type = 'role' OR identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app_clone
+SELECT identity_name, privilege_type, privilege_scope, namespace_name, admin_option FROM pg_catalog.svv_schema_privileges WHERE privilege_scope <> 'SCHEMA' AND identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app_clone
+SELECT identity_name, privilege_type, privilege_scope, database_name, admin_option FROM pg_catalog.svv_database_privileges WHERE privilege_scope <> 'DATABASE' AND identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app_clone
+SELECT identity_name, iam_arn, command_type FROM pg_catalog.svv_iam_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app_clone
 SELECT user_name, connection_limit, syslog_access, session_timeout FROM pg_catalog.svv_user_info WHERE user_name IN ($1, $2);
 -- as app_clone
 SELECT identity_name, namespace_name, relation_name, column_name, privilege_type FROM pg_catalog.svv_column_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
+-- as app_clone
+SELECT identity_name, namespace_name, model_name, privilege_type, admin_option FROM pg_catalog.svv_ml_model_privileges WHERE identity_type = 'user' AND identity_name IN ($1, $2);
 -- as app_clone
 SELECT n.nspname, d.defaclobjtype, pg_get_userbyid(d.defacluser)::text, array_to_string(d.defaclacl, chr(31)) FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace WHERE (pg_get_userbyid(d.defacluser) IN ($1, $2) OR strpos(array_to_string(d.defaclacl, chr(31)), $3) > 0);

@@ -13,10 +13,10 @@ import pytest
 from rotators import tls
 from rotators.database.oracle_errors import has_code, login_failed, statement_failed
 from rotators.database.oracle_names import NameLimitOfOracle, name_of, quoted
+from rotators.database.oracle_queries import of_anybody
 from rotators.database.oracle_rights import (
     ADMINISTRATIVE_PRIVILEGES,
     ADMINISTRATIVE_ROLES,
-    OF_ANYBODY,
     Right,
     Rights,
     changes,
@@ -167,6 +167,31 @@ def test_every_administrative_right_is_recognised() -> None:
     assert not Right("CREATE SESSION").administrative
     assert not Right("DBA").administrative  # no privilege, but a table could be called so
     assert not Right("CONNECT", role=True).administrative
+    assert Right("CREATE ANY TRIGGER", 'SCHEMA "O"').administrative
+    assert not Right("EXECUTE ANY PROCEDURE", 'SCHEMA "O"').administrative
+    assert not Right("SELECT ANY TABLE", 'SCHEMA "O"').administrative
+
+
+NAMED = {
+    "DIRECTORY": 'DIRECTORY "N"', "USER": 'USER "N"', "EDITION": 'EDITION "N"',
+    "MINING MODEL": 'MINING MODEL "O"."N"', "JAVA SOURCE": 'JAVA SOURCE "O"."N"',
+    "JAVA RESOURCE": 'JAVA RESOURCE "O"."N"',
+    "SQL TRANSLATION PROFILE": 'SQL TRANSLATION PROFILE "O"."N"',
+    "TABLE": '"O"."N"', "PACKAGE": '"O"."N"', "JAVA CLASS": '"O"."N"',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "named"), NAMED.items())
+def test_each_kind_of_object_is_named_as_grant_wants_it(kind: str, named: str) -> None:
+    rows = [("object", "USE", "O", "N", "NO", "NO", kind)]
+    rights = rights_of(lambda *_: rows, of_anybody((19, 1)), "BASE", "BASE")
+    assert [said for said, _ in changes(rights, Rights(), "A")] == [f'GRANT USE ON {named} TO "A"']
+
+
+def test_a_privilege_on_a_schema_is_lent_by_other_rights_than_one_on_an_object() -> None:
+    assert Right("SELECT ANY TABLE", 'SCHEMA "O"').to_lend() == (
+        'GRANT SELECT ANY TABLE ON SCHEMA "O" TO … WITH ADMIN OPTION (or GRANT ANY PRIVILEGE)'
+    )
 
 
 def test_grants_name_objects_as_oracle_wants_them() -> None:
@@ -177,12 +202,14 @@ def test_grants_name_objects_as_oracle_wants_them() -> None:
         ("object", "SELECT", "O", "it's", "NO", "NO", "TABLE"),  # of another grantor
         ("object", "SELECT", "BASE", "OWN", "NO", "NO", "TABLE"),
         ("column", "UPDATE", "O", "T", "YES", "C", None),
+        ("schema", "SELECT ANY TABLE", "YES", "O", None, None, None),
+        ("schema", "SELECT ANY TABLE", "NO", "BASE", None, None, None),
         ("role", "R", "YES", "NO", None, None, None),
         ("system", "CREATE VIEW", "NO", None, None, None, None),
         ("quota", "USERS", "-1", None, None, None, None),
         ("quota", "OTHER", "0", None, None, None, None),
     ]
-    rights = rights_of(lambda *_: rows, OF_ANYBODY, "BASE", "BASE")
+    rights = rights_of(lambda *_: rows, of_anybody((23, 4)), "BASE", "BASE")
     statements = [statement for statement, _ in changes(rights, Rights(), "A")]
     assert statements == [
         'GRANT CREATE VIEW TO "A"',
@@ -190,12 +217,13 @@ def test_grants_name_objects_as_oracle_wants_them() -> None:
         'GRANT "R" TO "A" WITH ADMIN OPTION',
         'GRANT READ ON DIRECTORY "D" TO "A"',
         'GRANT SELECT ON "O"."it\'s" TO "A" WITH HIERARCHY OPTION WITH GRANT OPTION',
+        'GRANT SELECT ANY TABLE ON SCHEMA "O" TO "A" WITH ADMIN OPTION',
         'GRANT UPDATE ("C") ON "O"."T" TO "A" WITH GRANT OPTION',
         'ALTER USER "A" QUOTA UNLIMITED ON "USERS"',
     ]
     assert not list(changes(rights, rights, "A"))
     assert rights.lacks(rights) == []
-    assert len(Rights().lacks(rights)) == 7
+    assert len(Rights().lacks(rights)) == 8
 
 
 def test_what_is_too_much_goes_first() -> None:

@@ -8,20 +8,29 @@ from dataclasses import replace
 import pytest
 
 from rotators.database.redshift_acl import Item, items
-from rotators.database.redshift_policy import lawful, require_lawful
-from rotators.database.redshift_rights import (
-    FRESH,
+from rotators.database.redshift_catalog import Catalog
+from rotators.database.redshift_kinds import (
     Default,
     Grant,
     Membership,
-    Rights,
+    Permission,
     Thing,
+    assumed,
+    of_system,
+    scoped,
+)
+from rotators.database.redshift_policy import lawful, require_lawful
+from rotators.database.redshift_queries import USERS
+from rotators.database.redshift_rights import (
+    FRESH,
+    Rights,
     changes,
     lacking,
     unreached,
+    unsayable,
 )
 from rotators.database.redshift_statements import identifier, literal, setting, verifier
-from rotators.errors import InvalidSetting, MisconfiguredSecret
+from rotators.errors import InvalidSetting, MisconfiguredSecret, UnexpectedError
 from rotators.passwords import PasswordPolicy
 
 TABLE, VIEW = Thing("TABLE", '"s"."t"'), Thing("TABLE", '"s"."v"')
@@ -58,6 +67,23 @@ def test_letters_are_words_and_an_unknown_one_is_told() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("kind", "letters", "words"),
+    [
+        ("TABLE", "arwdRxtDPA", "INSERT SELECT UPDATE DELETE REFERENCES DROP TRUNCATE ALTER"),
+        ("TABLES", "R*t*PA", "TRUNCATE ALTER"),
+        ("SCHEMA", "UCDA", "USAGE CREATE DROP ALTER"),
+        ("DATABASE", "CTUA", "CREATE TEMP USAGE ALTER"),
+    ],
+)
+def test_every_letter_that_a_grant_can_give_has_its_word(
+    kind: str, letters: str, words: str
+) -> None:
+    """Without RULE and TRIGGER, which lists show, and Redshift does not support."""
+    said = [privilege for privilege, _ in Item("", "app", letters).privileges(kind)]
+    assert said == words.split()
+
+
 # ── statements ──
 
 
@@ -88,6 +114,101 @@ def test_a_grant_option_that_goes_takes_the_right_with_it_which_comes_back() -> 
         'REVOKE SELECT ON TABLE "s"."t" FROM "c"',
         'GRANT SELECT ON TABLE "s"."t" TO "c"',
     ]
+
+
+UNKNOWN = "privilege 'Q'"
+
+
+def test_an_unknown_letter_too_much_takes_all_with_it_and_what_is_due_comes_back() -> None:
+    have = given(Grant(TABLE, UNKNOWN), Grant(TABLE, "SELECT"), Grant(TABLE, "DROP"))
+    inside, _ = changes(given(Grant(TABLE, "SELECT")), have, "c", "b")
+    assert inside == [
+        'REVOKE ALL PRIVILEGES ON TABLE "s"."t" FROM "c"',
+        'GRANT SELECT ON TABLE "s"."t" TO "c"',
+    ]
+
+
+def test_an_unknown_letter_in_default_privileges_does_so_too() -> None:
+    due = Default('"maker"', '"s"', "TABLES", "", "SELECT", grantable=False)
+    unknown = due._replace(privilege=UNKNOWN)
+    other = due._replace(schema='"other"')
+    wanted = replace(FRESH, defaults=frozenset({due, other}))
+    have = replace(FRESH, defaults=frozenset({due, unknown, other}))
+    about = 'ALTER DEFAULT PRIVILEGES FOR USER "maker" IN SCHEMA "s"'
+    assert changes(wanted, have, "c", "b")[0] == [
+        f'{about} REVOKE ALL ON TABLES FROM "c"',
+        f'{about} GRANT SELECT ON TABLES TO "c"',
+    ]
+
+
+def test_what_no_statement_can_give_or_take_is_listed() -> None:
+    due = Default('"maker"', '"s"', "TABLES", "", UNKNOWN, grantable=False)
+    base = replace(
+        given(Grant(TABLE, UNKNOWN), Grant(VIEW, UNKNOWN), owned=frozenset({VIEW})),
+        memberships=frozenset({of_system("VACUUM"), of_system("CREATE MODEL")}),
+        defaults=frozenset({due}),
+    )
+    assert unsayable(base, FRESH, "b", "c") == sorted(
+        [f'{UNKNOWN} ON TABLE "s"."t"', "privilege 'VACUUM'", str(due)]
+    )
+    assert unsayable(base, base, "b", "c") == []
+    assert unsayable(FRESH, base, "b", "c") == ["privilege 'VACUUM'"]
+
+
+PERMISSIONS = [
+    (scoped("SELECT", "TABLES", "SCHEMA", 's"x', admin=True),
+     'GRANT SELECT FOR TABLES IN SCHEMA "s""x" TO "c" WITH GRANT OPTION',
+     'REVOKE SELECT FOR TABLES IN SCHEMA "s""x" FROM "c"'),
+    (scoped("ALTER", "COPY JOBS", "DATABASE", "d", admin=False),
+     'GRANT ALTER FOR COPY JOBS IN DATABASE "d" TO "c"',
+     'REVOKE ALTER FOR COPY JOBS IN DATABASE "d" FROM "c"'),
+    (assumed("arn:aws:iam::1:role/x,arn:aws:iam::2:role/y", "UNLOAD"),
+     "GRANT ASSUMEROLE ON 'arn:aws:iam::1:role/x,arn:aws:iam::2:role/y' TO \"c\" FOR UNLOAD",
+     "REVOKE ASSUMEROLE ON 'arn:aws:iam::1:role/x,arn:aws:iam::2:role/y' FROM \"c\" FOR UNLOAD"),
+    (assumed("default-aws-iam-role", "EXFUNC"),
+     'GRANT ASSUMEROLE ON default TO "c" FOR EXTERNAL FUNCTION',
+     'REVOKE ASSUMEROLE ON default FROM "c" FOR EXTERNAL FUNCTION'),
+    (of_system("CREATE MODEL"), 'GRANT CREATE MODEL TO "c"', 'REVOKE CREATE MODEL FROM "c"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("permission", "give", "take"), PERMISSIONS, ids=str)
+def test_permissions_in_no_access_list_are_given_and_taken(
+    permission: Permission, give: str, take: str
+) -> None:
+    assert permission.can_be_said
+    having = replace(FRESH, memberships=frozenset({permission}))
+    assert changes(having, FRESH, "c", "b")[0] == [give]
+    assert changes(FRESH, having, "c", "b")[0] == [take]
+    assert lacking(having, FRESH) == [str(permission)]
+
+
+@pytest.mark.parametrize(
+    "permission",
+    [
+        scoped("SELECT", "NEW THINGS", "SCHEMA", "s", admin=False),
+        scoped("SELECT; DROP", "TABLES", "SCHEMA", "s", admin=False),
+        assumed("x' TO PUBLIC --", "COPY"),
+        assumed("default-aws-iam-role", "NEW COMMAND"),
+        of_system("IGNORE RLS"),
+    ],
+    ids=str,
+)
+def test_permissions_that_no_known_statement_gives(permission: Permission) -> None:
+    assert unsayable(replace(FRESH, memberships=frozenset({permission})), FRESH) == [
+        str(permission)
+    ]
+
+
+def test_a_view_without_a_column_is_done_without_and_told() -> None:
+    def run(query: str, *_: object) -> list[tuple[object, ...]]:
+        if "privilege_scope" in query:
+            raise UnexpectedError("the server says: no such column (42703)", "Report it.")
+        return [("app", False, False, None, None)] if query == USERS else []
+
+    catalog = Catalog.of(run, "app")
+    assert set(catalog.rights()) == {"app"}
+    assert {"SVV_SCHEMA_PRIVILEGES", "SVV_DATABASE_PRIVILEGES"} <= catalog.missing
 
 
 def test_what_is_external_comes_after_the_transaction() -> None:
