@@ -9,19 +9,21 @@ WORKERS ?= 2
 ENGINE ?= postgresql
 # What functions are built for, and deployed to. host, in a build: this machine, this Python.
 ARCHITECTURE ?= arm64
-PYTHON_VERSION ?= 3.13
+# Not PYTHON_VERSION: every official image of Python sets that, to its own.
+TARGET_PYTHON ?= 3.13
 # 0: leave boto3 to Lambda's runtime.
 BUNDLE_BOTO3 ?= 1
-BUILD_FOR = --architecture $(ARCHITECTURE) --python-version $(PYTHON_VERSION) $(if $(filter 0,$(BUNDLE_BOTO3)),--no-boto3)
+BUILD_FOR = --architecture $(ARCHITECTURE) --python-version $(TARGET_PYTHON) $(if $(filter 0,$(BUNDLE_BOTO3)),--no-boto3)
 STACK ?= rotators
 SAM ?= $(VENV)/.sam/bin/sam
 # Only ours is set up.
 OUR_SAM = $(if $(filter $(VENV)/%,$(SAM)),$(VENV)/.sam)
-# Whoever develops has what a build needs already.
-PACKAGER = $(VENV)/$(if $(wildcard $(VENV)/.dev),.dev,.package)
+# Whoever develops has what these need already: a build, and a secret of any engine.
+PACKAGER = $(or $(wildcard $(VENV)/.dev),$(VENV)/.package)
+INVOKER = $(or $(wildcard $(VENV)/.dev),$(VENV)/.demo $(VENV)/.all)
 FUNCTIONS := $(addsuffix Function,PostgreSQL MySQL MariaDB SQLServer Oracle Redshift DocumentDB Twitter)
 export UV_LINK_MODE ?= copy
-export ARCHITECTURE PYTHON_VERSION BUNDLE_BOTO3
+export ARCHITECTURE TARGET_PYTHON BUNDLE_BOTO3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test servers check lint format type coverage mutants invoke cold-start engines build package sizes deploy lock clean
@@ -68,7 +70,7 @@ mutants: $(VENV)/.dev  ## break the rules one by one: a test has to notice each
 
 # make invoke EVENT=events/rotation.json SECRET=secret.json
 # make invoke FUNCTION=PostgreSQLFunction EVENT=events/create_secret.json: to what was built
-invoke: $(VENV)/$(if $(FUNCTION),.dev,.demo)  ## deliver one event to the function, here
+invoke: $(if $(FUNCTION),$(VENV)/.dev,$(INVOKER))  ## deliver one event to the function, here
 	$(BIN)/rotators $(if $(FUNCTION),function $(FUNCTION) $(EVENT) $(if $(STRATEGY),--strategy $(STRATEGY)),invoke $(EVENT) $(if $(SECRET),--secret $(SECRET)))
 
 cold-start: $(VENV)/.dev  ## how long each function takes to import and to serve its first step
@@ -77,7 +79,7 @@ cold-start: $(VENV)/.dev  ## how long each function takes to import and to serve
 engines: $(VENV)/.demo  ## what can be rotated, and whether its driver is installed
 	@$(BIN)/rotators engines
 
-# make build-MySQLFunction ARCHITECTURE=x86_64 PYTHON_VERSION=3.14 BUNDLE_BOTO3=0: one, for that
+# make build-MySQLFunction ARCHITECTURE=x86_64 TARGET_PYTHON=3.14 BUNDLE_BOTO3=0: one, for that
 build: $(addprefix build-,$(FUNCTIONS))  ## put together what each function consists of, into build/
 
 # sam build calls this, and says where the result has to be.
@@ -94,19 +96,19 @@ sizes: $(PACKAGER)  ## how large each function is
 
 # make deploy STACK=rotation PARAMETERS='MySQL=true VpcSubnetIds=subnet-1,subnet-2' SAM_DEPLOY=--guided
 # SAM hands template parameters to no build, so both get the same values here.
-deploy: $(PACKAGER) $(OUR_SAM)  ## sam build, then sam deploy, for one ARCHITECTURE and PYTHON_VERSION
-	@$(if $(filter-out arm64 x86_64 3.13 3.14,$(ARCHITECTURE) $(PYTHON_VERSION)),$(error template.yaml \
-	    has arm64 and x86_64, Python 3.13 and 3.14: not $(ARCHITECTURE), $(PYTHON_VERSION)))
+deploy: $(PACKAGER) $(OUR_SAM)  ## sam build, then sam deploy, for one ARCHITECTURE and TARGET_PYTHON
+	@$(if $(filter-out arm64 x86_64 3.13 3.14,$(ARCHITECTURE) $(TARGET_PYTHON)),$(error template.yaml \
+	    has arm64 and x86_64, Python 3.13 and 3.14: not $(ARCHITECTURE), $(TARGET_PYTHON)))
 	$(SAM) build
 	$(SAM) deploy --stack-name $(STACK) --resolve-s3 --capabilities CAPABILITY_IAM \
-	    --parameter-overrides Architecture=$(ARCHITECTURE) Runtime=python$(PYTHON_VERSION) $(PARAMETERS) $(SAM_DEPLOY)
+	    --parameter-overrides Architecture=$(ARCHITECTURE) Runtime=python$(TARGET_PYTHON) $(PARAMETERS) $(SAM_DEPLOY)
 
 lock: $(VENV)/.dev  ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 	    --upgrade --generate-hashes --no-header --no-annotate --quiet -o requirements.lock
 
 clean:  ## remove what make has made
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .coverage* .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .aws-sam build dist
 
 # In an environment of its own: SAM CLI's pins would take boto3 and others back.
 $(VENV)/.sam: $(VENV)/.uv tests/deploy/sam.lock

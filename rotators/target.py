@@ -69,6 +69,6 @@ def check(file: Path = FILE) -> None:
     raise InvalidSetting(
         f"{built.function} was built for Python {built.python} on {built.architecture},"
         f" and runs on Python {python} on {architecture}",
-        f"Build it with PYTHON_VERSION={python} ARCHITECTURE={architecture}, or set the function's"
+        f"Build it with TARGET_PYTHON={python} ARCHITECTURE={architecture}, or set the function's"
         f" Runtime to python{built.python} and its Architectures to {built.architecture}.",
     )

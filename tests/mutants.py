@@ -141,8 +141,14 @@ MUTANTS = (
     Mutant(
         "an admin acts on an alternate that nothing proves to be this secret's",
         "rotators/database/strategies/alternating_users.py",
-        "        if target.mark == mark or self.settings.admin_reset:\n",
+        "        if (target.mark == mark and target.mark_proves) or self.settings.admin_reset:\n",
         "        if True:\n",
+    ),
+    Mutant(
+        "a mark that a user wrote itself proves whose its alternate is",
+        "rotators/database/strategies/alternating_users.py",
+        "(target.mark == mark and target.mark_proves)",
+        "(target.mark == mark)",
     ),
     Mutant(
         "an admin resets a user that nothing proves to be this secret's",
@@ -280,10 +286,95 @@ MUTANTS = (
         tests=ISSUED,
     ),
     Mutant(
+        "a late createSecret does not look whether an earlier one has stored its answer",
+        "rotators/exchange.py",
+        "                self._versions.get(self._arn, version_id=self._version, stage=PENDING)\n",
+        "                raise VersionNotFound\n",
+        tests=ISSUED,
+    ),
+    Mutant(
+        "a value that a provider has made twice is no failure",
+        "rotators/creation.py",
+        "                if exchange.unrepeatable:\n",
+        "                if False:\n",
+        tests=ISSUED,
+    ),
+    Mutant(
+        "what another delivery has obtained meanwhile is called nobody's",
+        "rotators/issued/rotator.py",
+        "            _exchange(rotation).look()\n",
+        "",
+        tests=ISSUED,
+    ),
+    Mutant(
+        "an attempt is begun that could outlast the invocation",
+        "rotators/aws.py",
+        "0 if operation in _WHILE_THERE_IS_TIME else _longest()",
+        "0",
+        tests=("tests/unit/test_aws.py",),
+    ),
+    Mutant(
+        "a value that cannot be made again is not stored while there is time",
+        "rotators/aws.py",
+        "0 if operation in _WHILE_THERE_IS_TIME else _longest()",
+        "_longest()",
+        tests=("tests/unit/test_aws.py",),
+    ),
+    Mutant(
+        "a log record of somebody else's is spared",
+        "rotators/redaction.py",
+        "            redactor.filter(record)\n        plain(itself, record)\n",
+        "            pass\n        plain(itself, record)\n",
+        tests=("tests/unit/test_redaction.py",),
+    ),
+    Mutant(
         "rights that the other user has are not compared",
         "rotators/database/strategies/alternating_users.py",
         "        if lacking:\n",
         "        if False:\n",
+    ),
+    Mutant(
+        "a method of logging in is hidden by a quote",
+        "rotators/database/mariadb_methods.py",
+        "        if _AFTER.match(rest):\n            return methods\n"
+        "        if not rest.startswith(_OR):\n            break\n",
+        "        if not rest.startswith(_OR):\n            return methods\n",
+        tests=("tests/unit/database/test_mariadb_methods.py",),
+    ),
+    Mutant(
+        "a probe may lock the account",
+        "rotators/database/mysql_limits.py",
+        "_LEAST_ATTEMPTS = 3",
+        "_LEAST_ATTEMPTS = 1",
+        tests=("tests/unit/database/test_mysql_limits.py",),
+    ),
+    Mutant(
+        "a server that is too old is changed",
+        "rotators/database/mysql_limits.py",
+        "    if found and tuple(map(int, found.groups())) < _OLDEST:\n",
+        "    if False:\n",
+        tests=("tests/unit/database/test_mysql_limits.py",),
+    ),
+    Mutant(
+        "a server that is full is read as a wrong password",
+        "rotators/database/mysql_errors.py",
+        "        frozenset({1040, 1203, 1226}),\n        ServerUnreachable,",
+        "        frozenset({1040, 1203, 1226}),\n        LoginRefused,",
+        tests=("tests/unit/database/test_mysql_errors.py",),
+    ),
+    Mutant(
+        "whoever may write the system's tables is no administrator",
+        "rotators/database/mysql_grants.py",
+        '        return self.privilege.split(" (")[0] in _WRITING and _is_system(self.on)\n',
+        "        return False\n",
+        tests=("tests/unit/database/test_mysql_grants.py",),
+    ),
+    Mutant(
+        "a partial revoke is not compared",
+        "rotators/database/mysql_grants.py",
+        "    less = {right for right in had - wanted if right.privilege.startswith(_NOT)}\n",
+        "    less = set()\n",
+        tests=("tests/unit/database/test_mysql_grants.py",),
     ),
 )
 
@@ -292,7 +383,7 @@ def main() -> int:
     """Runs the tests on the source as it is, then on every mutant."""
     with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(WORKERS) as workers:
         roots = [_copy(Path(directory, str(number))) for number in range(WORKERS)]
-        if not all(_passes(roots[0], tests) for tests in (CHOSEN, ISSUED)):
+        if not all(_passes(roots[0], tests) for tests in {mutant.tests for mutant in MUTANTS}):
             return _say("the tests fail without any mutation: mend that first", 1)
         parts = [(root, MUTANTS[number::WORKERS]) for number, root in enumerate(roots)]
         survivors = [

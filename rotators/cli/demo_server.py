@@ -59,6 +59,7 @@ class DemoServer(ABC):
     origin: str
     dbname: str
     ca: Path
+    address: tuple[str, int]  # as secrets say it
     _server: Launched
 
     @classmethod
@@ -71,6 +72,7 @@ class DemoServer(ABC):
         """Starts it, and leaves no trace at the end. Raises ServerError."""
         self.ca = certificates.ca
         with self._launcher(certificates.server) as self._server:
+            self.address = self._server.host, self._server.port
             self._prepare()
             yield
 
@@ -80,10 +82,11 @@ class DemoServer(ABC):
 
     def value(self, name: str, password: str) -> dict[str, Any]:
         """A user's secret."""
+        host, port = self.address
         return {
             "engine": self.engine,
-            "host": self._server.host,
-            "port": self._server.port,
+            "host": host,
+            "port": port,
             "username": name,
             "password": password,
             "dbname": self.dbname,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _NEXT = """Next, in README.md:
   Invoke locally  rotate a secret of your own from this machine:
-                  rotators invoke events/rotation.json --secret secret.json
+                  make invoke EVENT=events/rotation.json SECRET=secret.json
   Deploy          put the function into your account
   Attach          name it as rotation_lambda_arn of a secret"""
 _REPORT = "Please report this as a defect, with all that is above."

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -17,7 +18,8 @@ from rotators.cli.delivery import Plan
 from rotators.cli.demo_server import SERVERS, server_of
 from rotators.cli.demonstration import ACTS
 from rotators.cli.function_delivery import Delivery
-from rotators.cli.function_sam import TASK_ROOT, DockerMissing, SamLocal, find_sam
+from rotators.cli.function_relay import Relay
+from rotators.cli.function_sam import HOST, TASK_ROOT, DockerMissing, SamLocal, find_docker
 from rotators.cli.report import Report
 from rotators.cli.stage import stage
 from rotators.errors import InvalidEvent, RotationError
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from rotators.cli.demo_server import DemoServer
     from rotators.cli.demonstration import Act
     from rotators.cli.function_delivery import Invocable
+    from rotators.cli.function_sam import Docker
     from rotators.cli.stage import Stage
     from rotators.settings import StrategyName
 
@@ -42,7 +45,7 @@ _CA = "ca-of-this-run.pem"
 
 
 class Run:
-    """One event for ``name``. ``docker`` None: where SAM CLI and an engine are there."""
+    """One event for ``name``. ``docker`` None: where ``find_docker`` finds all that it takes."""
 
     def __init__(
         self,
@@ -58,7 +61,7 @@ class Run:
         self._strategy = strategy
         self._environment = environment
         self._folder = folder
-        self._sam = _sam(wanted=docker)
+        self._docker = _docker(wanted=docker)
 
     def deliver(self, event: object, *, test_only: bool) -> Report:
         """What came of it; the function's errors are in it. Raises ClickException for all else."""
@@ -72,7 +75,10 @@ class Run:
             server = self._server()
             report.where = f"{server.title} {server.version}, Secrets Manager simulated"
             folder, target = self._build(report)
-            with self._staged(server) as act, self._running(act.stage, folder, target) as function:
+            with (
+                self._staged(server) as (act, endpoint),
+                self._running(act.stage, endpoint, folder, target) as function,
+            ):
                 try:
                     Delivery(function, act, report).play(plan, test_only=test_only)
                 finally:
@@ -108,7 +114,7 @@ class Run:
     def _build(self, report: Report) -> tuple[Path, Target]:
         """The folder to run, and what it is for. Raises ClickException."""
         usual = _BUILT / self._name
-        python = _LAMBDA_PYTHON if self._sam else this_python()
+        python = _LAMBDA_PYTHON if self._docker else this_python()
         wanted = Target(self._name, python, this_architecture())
         if self._folder is not None:
             folder, target = self._folder, _target(self._folder)
@@ -119,34 +125,51 @@ class Run:
         else:
             folder, target = _BUILT / "local" / self._name, wanted
             build_function(Recipe(target), folder)
-        way = "a container, by sam local invoke" if self._sam else "Lambda's runtime client"
+        way = "a container, by sam local invoke" if self._docker else "Lambda's runtime client"
         report.notes.append(
             f"The function is {folder} (Python {target.python}, {target.architecture}), in {way}."
         )
         return folder, target
 
     @contextmanager
-    def _staged(self, server: DemoServer) -> Iterator[Act]:
-        """The server, with a user and its secret. Raises ClickException."""
+    def _staged(self, server: DemoServer) -> Iterator[tuple[Act, str]]:
+        """The server, with a user and its secret; the simulator's URL. Raises ClickException."""
         (kind,) = (act for act in ACTS if act.strategy == self._strategy)
         try:
-            with stage(server) as built:
-                yield kind.on(built)
+            with stage(server) as built, self._within_reach(built) as endpoint:
+                yield kind.on(built), endpoint
         except ServerError as error:
             raise click.ClickException(f"{server.title}: {error}") from None
         except server.failures as error:
             raise click.ClickException(f"The server did not answer as expected: {error}") from None
 
     @contextmanager
-    def _running(self, built: Stage, folder: Path, target: Target) -> Iterator[Invocable]:
+    def _within_reach(self, built: Stage) -> Iterator[str]:
+        """Where the function finds the simulator; the secrets will say where it finds the server.
+
+        Both listen on loopback addresses, which a container cannot reach.
+        """
+        url, (_, port) = built.simulator.endpoint_url, built.server.address
+        if self._docker is None:
+            yield url
+            return
+        gateway = self._docker.gateway
+        with Relay(gateway, urlsplit(url).port or 0) as first, Relay(gateway, port) as second:
+            built.server.address = HOST, second.port
+            yield f"http://{HOST}:{first.port}"
+
+    @contextmanager
+    def _running(
+        self, built: Stage, endpoint: str, folder: Path, target: Target
+    ) -> Iterator[Invocable]:
         variables = {
-            "SECRETS_MANAGER_ENDPOINT": built.simulator.endpoint_url,
+            "SECRETS_MANAGER_ENDPOINT": endpoint,
             "ROTATION_STRATEGY": str(self._strategy),
-            "ROTATION_CA_BUNDLE": f"{TASK_ROOT}/{_CA}" if self._sam else str(built.server.ca),
+            "ROTATION_CA_BUNDLE": f"{TASK_ROOT}/{_CA}" if self._docker else str(built.server.ca),
             **self._environment,
         }
         with ExitStack() as stack:
-            if self._sam is None:
+            if self._docker is None:
                 function = LambdaFunction(folder, environment=variables, timeout=_SECONDS)
                 try:
                     stack.enter_context(function)
@@ -157,15 +180,15 @@ class Run:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rotators-")))
             copy = shutil.copytree(folder, scratch / "function")
             shutil.copyfile(built.server.ca, copy / _CA)
-            yield SamLocal(self._sam, copy, target, variables, scratch, timeout=_SECONDS)
+            yield SamLocal(self._docker, copy, target, variables, scratch, timeout=_SECONDS)
 
 
-def _sam(*, wanted: bool | None) -> Path | None:
-    """SAM CLI, if the function is to run by it. Raises DockerMissing where it is insisted on."""
+def _docker(*, wanted: bool | None) -> Docker | None:
+    """If the function is to run by it. Raises DockerMissing where it is insisted on."""
     if wanted is False:
         return None
     try:
-        return find_sam()
+        return find_docker()
     except DockerMissing:
         if wanted:
             raise

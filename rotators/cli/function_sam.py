@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,51 +26,76 @@ _ANSWER_SECONDS = 10
 _FETCH_SECONDS = 600
 # Where the function's folder is in the image.
 TASK_ROOT = "/var/task"
+# What this machine is called there.
+HOST = "host.docker.internal"
+# Beside this environment, where `make lint` and `make deploy` set it up.
+_LOCKED_SAM = ".sam/bin/sam"
+_QUESTION = (
+    "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{println .Gateway}}{{end}}"
+)  # fmt: skip
 # What SAM CLI and Docker need of the caller's; AWS's settings are none of it.
 _PASSED = ("PATH", "HOME", "XDG_RUNTIME_DIR", "TMPDIR")
 
 
 class DockerMissing(click.UsageError):
-    """SAM CLI or a Docker engine is missing. The text says which."""
+    """SAM CLI or a Docker engine is missing, or out of reach. The text says which."""
 
 
-def find_sam() -> Path:
-    """SAM CLI, where a Docker engine answers, too. Raises DockerMissing."""
+@dataclass(frozen=True)
+class Docker:
+    """SAM CLI, and the address of this machine that its containers reach."""
+
+    sam: Path
+    gateway: str
+
+
+def find_docker() -> Docker:
+    """SAM CLI and a Docker engine whose containers can reach this machine. Raises DockerMissing."""
     if sys.platform != "linux":
-        raise DockerMissing(
-            "A container reaches this machine's loopback addresses on Linux alone. Add --no-docker."
-        )
-    sam, docker = shutil.which("sam"), shutil.which("docker")
+        raise DockerMissing("A container reaches this machine on Linux alone. Add --no-docker.")
+    sam = shutil.which("sam") or shutil.which(Path(sys.executable).parent.parent / _LOCKED_SAM)
     if sam is None:
-        raise DockerMissing("There is no sam on the PATH. Install SAM CLI, or add --no-docker.")
-    if docker is None or not _answers(docker):
-        raise DockerMissing("No Docker engine answers. Start one, or add --no-docker.")
-    return Path(sam)
+        raise DockerMissing(
+            "There is no sam on the PATH, nor the one of make lint. Install SAM CLI, or add"
+            " --no-docker."
+        )
+    return Docker(Path(sam), _gateway())
 
 
-def _answers(docker: str) -> bool:
+def _gateway() -> str:
+    """That of Docker's network "bridge", which SAM CLI's containers are on."""
     try:
         asked = subprocess.run(  # noqa: S603 no shell; a question
-            [docker, "version", "--format", "{{.Server.Version}}"],
+            [shutil.which("docker") or "docker", *_QUESTION],
             capture_output=True,
+            text=True,
             timeout=_ANSWER_SECONDS,
-            check=False,
+            check=True,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-    return asked.returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        raise DockerMissing("No Docker engine answers. Start one, or add --no-docker.") from None
+    address = asked.stdout.partition("\n")[0]
+    try:
+        with socket.socket() as probe:
+            probe.bind((str(IPv4Address(address)), 0))  # an empty one would be every address
+    except (OSError, ValueError):
+        raise DockerMissing(
+            f"Docker's bridge has the address {address!r}, which is none of this machine's, as with"
+            " a rootless or remote engine: its containers cannot reach it. Add --no-docker."
+        ) from None
+    return address
 
 
 class SamLocal:
     """A function as ``sam local invoke`` runs it: a container for each event.
 
-    It is on the host's network, where the simulator and the server listen on loopback addresses.
-    ``scratch`` gets a template of this function alone, so that every variable can be given.
+    It knows this machine as HOST, which has the gateway's address. ``scratch`` gets a template of
+    this function alone, so that every variable can be given.
     """
 
     def __init__(
         self,
-        sam: Path,
+        docker: Docker,
         folder: Path,
         target: Target,
         environment: Mapping[str, str],
@@ -75,7 +103,7 @@ class SamLocal:
         *,
         timeout: int,
     ) -> None:
-        self._sam = sam
+        self._docker = docker
         self._name = target.function
         self._log = ""
         self._timeout = timeout
@@ -89,8 +117,8 @@ class SamLocal:
         try:
             ended = subprocess.run(  # noqa: S603 no shell; SAM CLI was looked up
                 [
-                    self._sam, "local", "invoke", self._name, "--template", self._template,
-                    "--event", "-", "--docker-network", "host",
+                    self._docker.sam, "local", "invoke", self._name, "--template", self._template,
+                    "--event", "-", "--add-host", f"{HOST}:{self._docker.gateway}",
                 ],
                 input=json.dumps(event),
                 env=self._environment,

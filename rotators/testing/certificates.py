@@ -39,7 +39,8 @@ class Certificates:
         """
         directory.mkdir(parents=True, exist_ok=True)
         authority, unrelated = trustme.CA(), trustme.CA()
-        here = authority.issue_cert("localhost", "127.0.0.1", "::1")
+        # The last is what a container calls this machine.
+        here = authority.issue_cert("localhost", "127.0.0.1", "::1", "host.docker.internal")
         elsewhere = authority.issue_cert("elsewhere.example")
         return cls(
             ca=_write(directory / "ca.pem", authority.cert_pem.bytes()),

@@ -13,12 +13,14 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NoReturn
 
 FOLDER = "STAND_IN"
 _SECONDS = 60
 _REFUSED = 252  # as the CLI answers to a call that it cannot make
+_FAILED = 254  # … and to one that AWS refuses
 _READ_AS_JSON = {"structure", "list", "map"}
 
 
@@ -88,9 +90,22 @@ def main(arguments: Sequence[str]) -> None:
     if report.has_errors():
         _refuse(report.generate_report())
     folder = Path(os.environ[FOLDER])
+    if name == "AddPermission" and _granted(parameters, folder):
+        _refuse("An error occurred (ResourceConflictException): the statement id exists.", _FAILED)
     with (folder / "calls.jsonl").open("a") as record:
         record.write(json.dumps([name, parameters, list(arguments)]) + "\n")
     _answer(name, model.operation_model(name).output_shape, shown, folder)
+
+
+def _granted(asked: Mapping[str, Any], folder: Path) -> bool:
+    """Whether the function's policy has a statement of that id."""
+    record = folder / "calls.jsonl"
+    lines = record.read_text().splitlines() if record.exists() else []
+    before = [
+        parameters for name, parameters, _ in map(json.loads, lines) if name == "AddPermission"
+    ]
+    key = itemgetter("FunctionName", "StatementId")
+    return key(asked) in map(key, before)
 
 
 def _understood(
@@ -137,9 +152,9 @@ def _answer(operation: str, shape: Any, shown: Mapping[str, str], folder: Path) 
         sys.stdout.write(f"{found}\n")
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse(message: str, code: int = _REFUSED) -> NoReturn:
     sys.stderr.write(f"{message}\n")
-    sys.exit(_REFUSED)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Resource:
 class Stack:
     """The resources and outputs that there are with ``parameters``; the others have defaults.
 
-    Raises ValueError for a parameter that the template does not admit.
+    Raises ValueError for a parameter, or parameters together, that the template does not admit.
     """
 
     def __init__(self, template: Template, parameters: Mapping[str, str] | None = None) -> None:
@@ -47,6 +47,7 @@ class Stack:
             "Ref": self._ref,
             "Condition": self._condition,
             "Fn::And": lambda given: all(self._value(one) for one in given),
+            "Fn::EachMemberEquals": lambda given: {*self._value(given[0])} <= {given[1]},
             "Fn::Equals": lambda given: self._value(given[0]) == self._value(given[1]),
             "Fn::GetAtt": lambda given: self._attribute(*given),
             "Fn::If": lambda given: self._value(given[1 if self._condition(given[0]) else 2]),
@@ -54,6 +55,8 @@ class Stack:
             "Fn::Not": lambda given: not self._value(given[0]),
             "Fn::Sub": self._sub,
         }
+        if broken := self._broken_rules():
+            raise ValueError("; ".join(broken))
         self.resources = {
             name: Resource(given["Type"], self._value(given.get("Properties", {})))
             for name, given in template["Resources"].items()
@@ -68,6 +71,15 @@ class Stack:
     def of_kind(self, kind: str) -> dict[str, Mapping[str, Any]]:
         """The properties of all resources of one type."""
         return {name: one.properties for name, one in self.resources.items() if one.kind == kind}
+
+    def _broken_rules(self) -> list[str]:
+        return [
+            assertion["AssertDescription"]
+            for rule in self._template["Rules"].values()
+            if self._value(rule["RuleCondition"])
+            for assertion in rule["Assertions"]
+            if not self._value(assertion["Assert"])
+        ]
 
     def _exists(self, given: Mapping[str, Any]) -> bool:
         return "Condition" not in given or self._condition(given["Condition"])

@@ -162,14 +162,30 @@ def made_by_cdk(folder: Path, contexts: Mapping[str, Mapping[str, str]]) -> list
     return [Stack(read(template)) for template in templates]
 
 
+def stack_names(folder: Path) -> set[str]:
+    """Of all that was synthesised. CloudFormation takes them."""
+    names = {path.name.removesuffix(".template.json") for path in folder.glob("*/*.template.json")}
+    assert all(re.fullmatch("[A-Za-z][A-Za-z0-9-]{0,127}", name) for name in names)
+    return names
+
+
 def test_cdk_makes_the_same_as_cloudformation(tmp_path: Path) -> None:
     admins = {StrategyName.ALTERNATING_USERS: ADMIN}
+    # Hardly different, and yet stacks of their own.
+    names = dict(zip(StrategyName, ("app/orders", "app-orders", "app.orders"), strict=True))
     contexts = {
-        strategy.value: {**WANTED, "strategy": strategy, "adminSecretArn": admins.get(strategy, "")}
-        for strategy in StrategyName
+        strategy.value: {
+            **WANTED,
+            "name": name,
+            "strategy": strategy,
+            "adminSecretArn": admins.get(strategy, ""),
+        }
+        for strategy, name in names.items()
     }
-    for strategy, made in zip(StrategyName, made_by_cdk(tmp_path, contexts), strict=True):
-        same = attached(strategy, AdminSecretArn=admins.get(strategy, ""))
+    stacks = made_by_cdk(tmp_path, contexts)
+    assert len(stack_names(tmp_path)) == 3
+    for (strategy, name), made in zip(names.items(), stacks, strict=True):
+        same = attached(strategy, SecretName=name, AdminSecretArn=admins.get(strategy, ""))
         assert made.resources == same.resources
         assert json.loads(made.outputs["Value"]) == json.loads(same.outputs["Value"])
 
@@ -184,7 +200,12 @@ def test_cdk_shares_the_same_as_cloudformation(tmp_path: Path) -> None:
             "keyArn": KEY,
         },
     }
-    made = shared(*made_by_cdk(tmp_path, contexts))
+    stacks = made_by_cdk(tmp_path, contexts)
+    # The end of its ARN tells a secret from every other.
+    policy = stacks[1].resources["AWS::IAM::RolePolicy"]["PolicyName"]
+    own = [name for name in (*stack_names(tmp_path), policy) if "-app-orders-Ab12Cd-" in name]
+    assert len(own) == 2
+    made = shared(*stacks)
     assert made == shared(attached("single-user", FunctionRoleArn=ROLE), allowing())
 
 

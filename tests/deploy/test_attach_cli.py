@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -135,6 +136,28 @@ def test_another_accounts_function_is_attached_as_cloudformation_does_it(aws: St
     assert called(aws, "EnableKeyRotation").parameters == {"KeyId": KEY}
     assert called(aws, "PutRolePolicy").parameters["RoleName"] == ROLE.rpartition("/")[2]
     assert FUNCTIONS_ACCOUNT != SECRETS_ACCOUNT
+
+
+def test_a_second_secret_of_the_account_is_allowed_beside_the_first(aws: StandIn) -> None:
+    longest = SECRET.replace("app/orders", "app/" + "x" * 508)
+    for secret in (SECRET, SECRET, SECRET.replace("Ab12Cd", "Ef34Gh"), longest):
+        run(aws, CROSSING, "allow", FUNCTION, secret, KEY)
+    calls = [call.operation for call in aws.calls()]
+    assert (calls.count("AddPermission"), calls.count("PutRolePolicy")) == (1, 4)
+    put = [call.parameters for call in aws.calls() if call.operation == "PutRolePolicy"]
+    names = [one["PolicyName"] for one in put]
+    assert names[0] == names[1] == f"secret-of-{SECRETS_ACCOUNT}-app.orders-Ab12Cd"
+    assert len(set(names)) == 3
+    assert all(re.fullmatch(r"[\w+=,.@-]{1,128}", name) for name in names)
+    for one, secret in zip(put[1:3], (SECRET, SECRET.replace("Ab12Cd", "Ef34Gh")), strict=True):
+        assert json.loads(one["PolicyDocument"])["Statement"][0]["Resource"] == secret
+
+
+def test_what_else_keeps_the_permission_from_a_function_ends_it(aws: StandIn) -> None:
+    ran = aws.run(CROSSING, "allow", "", SECRET, KEY)
+    assert ran.returncode == 1
+    assert "FunctionName" in ran.stderr
+    assert "PutRolePolicy" not in [call.operation for call in aws.calls()]
 
 
 @pytest.mark.parametrize(

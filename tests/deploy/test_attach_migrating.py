@@ -86,7 +86,7 @@ def test_every_variable_is_there_and_every_one_of_awss_is_in_the_table() -> None
     assert sorted(named) == sorted(AWS_VARIABLES)
     assert our_variables() >= AWS_VARIABLES
     assert set(re.findall(r"\b[A-Z]+_[A-Z_]+\b", TEXT)) <= (
-        our_variables() | {"ROLE_ADMIN", "OLD_ARN"} | {"APP_CLONE"}
+        our_variables() | {"ROLE_ADMIN", "OLD_ARN", "APP_CLONE", "RDS_CA_BUNDLE"}
     )
     parameters = read()["Parameters"]
     for name, *_, parameter in rows:

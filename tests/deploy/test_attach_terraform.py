@@ -123,11 +123,20 @@ def test_another_accounts_function_is_attached_as_cloudformation_does_it(
     without_provider(terraform.folder)
     stand_in(terraform.folder, secret, crossing)
     made = terraform.outputs(strategy="single-user", function_role_arn=ROLE, **SECRET_VARIABLES)
+    # As cross-account.sh names it.
+    assert made.pop("policy_name") == f"secret-of-{SECRETS_ACCOUNT}-app.orders-Ab12Cd"
     assert login_of(json.loads(made.pop("value"))).username == "u"
     assert secret.blocks["aws_secretsmanager_secret_policy.this"]["block_public_policy"] is True
     assert Shared(**made).normal() == shared(
         attached("single-user", FunctionRoleArn=ROLE), allowing()
     )
+
+
+def test_a_second_secret_of_the_account_is_another_entry() -> None:
+    blocks = Module.read(CROSSING).blocks
+    assert blocks["module.secret"]["for_each"] == "${local.secrets}"
+    assert blocks["aws_iam_role_policy.rotation"]["for_each"] == "${module.secret}"
+    assert "for_each" not in blocks["aws_lambda_permission.rotation"], "one for the account"
 
 
 def stand_in(folder: Path, secret: Module, crossing: Module) -> None:
@@ -151,6 +160,7 @@ def stand_in(folder: Path, secret: Module, crossing: Module) -> None:
         },
         "key_policy": secret.blocks["aws_kms_key.this"]["policy"],
         "secret_policy": secret.blocks["aws_secretsmanager_secret_policy.this"]["policy"],
+        "policy_name": crossing.blocks["aws_iam_role_policy.rotation"]["name"],
         "role_policy": crossing.blocks["aws_iam_role_policy.rotation"]["policy"],
         "permission": {
             "Action": permission["action"],
@@ -167,8 +177,8 @@ def stand_in(folder: Path, secret: Module, crossing: Module) -> None:
         "local.region": REGION,
         "local.account": SECRETS_ACCOUNT,
         "var.function_arn": FUNCTION,
-        "module.secret.secret_arn": SECRET,
-        "module.secret.key_arn": KEY,
+        "each.value.secret_arn": SECRET,
+        "each.value.key_arn": KEY,
         "data.aws_caller_identity.secrets.account_id": SECRETS_ACCOUNT,
     }
     for reference, answer in known.items():

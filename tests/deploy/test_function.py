@@ -16,9 +16,11 @@ from click.testing import CliRunner, Result
 
 from rotators.cli.function import function
 from rotators.cli.function_delivery import Delivery
+from rotators.cli.function_sam import _LOCKED_SAM as LOCKED
+from rotators.cli.function_sam import Docker, find_docker
 from rotators.target import Target, this_architecture, this_python
 from tests.deploy.builds import REPOSITORY, drivers_of
-from tests.servers import require_installation
+from tests.servers import require_installation, skip_or_fail
 from tests.servers_mysql import require_installation as require_mysql
 
 if TYPE_CHECKING:
@@ -36,13 +38,15 @@ from rotators.testing.runtime import FunctionError, LambdaFunction
 given = sys.argv[1:]
 assert given[:3] == ["local", "invoke", "PostgreSQLFunction"], given
 options = dict(zip(given[3::2], given[4::2]))
-assert options["--event"] == "-" and options["--docker-network"] == "host"
+assert options["--event"] == "-"
+host, _, address = options["--add-host"].partition(":")
 resources = json.loads(Path(options["--template"]).read_text())["Resources"]
 properties = resources["PostgreSQLFunction"]["Properties"]
 code = properties["CodeUri"]
 variables = {{
-    name: value.replace("/var/task", code)
+    name: value.replace("/var/task", code).replace(host, address)
     for name, value in properties["Environment"]["Variables"].items()}}
+variables["PGHOSTADDR"] = address  # of whatever host libpq is told
 Path({seen!r}).write_text(json.dumps({{**properties, "environ": dict(os.environ)}}))
 if variables.get("BROKEN"):
     sys.exit("Error: Running AWS SAM projects locally requires a container runtime.")
@@ -57,6 +61,26 @@ with LambdaFunction(Path(code), handler=properties["Handler"], environment=varia
                            "stackTrace": error.stack_trace, "requestId": ""}}))
     sys.stderr.write("START RequestId: 1 Version: $LATEST\\n" + function.log_text())
 """
+# The locked SAM CLI, on an engine that is asked for a container and makes none.
+LOCKED_SAM = """#!{python}
+import json, sys
+from pathlib import Path
+from unittest.mock import MagicMock, patch
+from samcli.local.docker import utils
+client = MagicMock()
+utils.get_validated_container_client = lambda: client
+from samcli.cli.main import cli
+from samcli.local.docker.lambda_container import LambdaContainer
+def create(image, extra_hosts=None, environment=None, network=None, network_mode=None, **_):
+    Path({seen!r}).write_text(json.dumps([extra_hosts, environment, network or network_mode]))
+    sys.exit("That will do.")
+client.containers.create = create
+client.networks.get.side_effect = SystemExit("There is no such network.")
+with patch.object(LambdaContainer, "_get_image", return_value="samcli/lambda-python:3"):
+    cli()
+"""
+# An engine whose bridge has an address of this machine's that nothing else listens on.
+ENGINE = "#!/bin/sh\necho 127.0.0.2\n"
 
 
 @pytest.fixture(autouse=True)
@@ -71,6 +95,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return which(name, path=str(programs) if name in {"sam", "docker"} else None)
 
     monkeypatch.setattr(shutil, "which", found)
+    monkeypatch.setattr("rotators.cli.function_sam._LOCKED_SAM", "nowhere")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -250,7 +275,7 @@ class TestDocker:
     ) -> Callable[[], Any]:
         """What SAM CLI was given. The build is made before the environment is upset."""
         file = elsewhere / "seen.json"
-        program("docker", "#!/bin/sh\nexit 0\n")
+        program("docker", ENGINE)
         program("sam", SAM.format(python=sys.executable, seen=str(file)))
         monkeypatch.setenv("AWS_PROFILE", "production")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "somebody's")
@@ -274,6 +299,21 @@ class TestDocker:
         assert "AWS_PROFILE" not in environ
         assert environ["SAM_CLI_TELEMETRY"] == "0"
         assert environ["DOCKER_HOST"] == "unix:///nowhere"
+
+    def test_a_container_of_the_locked_sam_finds_this_machine(
+        self, elsewhere: Path, host: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        python, seen = Path(sys.prefix, ".sam/bin/python"), elsewhere / "seen.json"
+        if not python.exists():
+            skip_or_fail("sam is not installed: make lint")
+        program("docker", ENGINE)
+        program("sam", LOCKED_SAM.format(python=python, seen=str(seen)))
+        result = call("create_secret.json", *host)
+        assert "That will do." in result.stderr
+        hosts, environment, network = json.loads(seen.read_text())
+        assert hosts == {"host.docker.internal": "127.0.0.2"}
+        assert environment["SECRETS_MANAGER_ENDPOINT"].startswith("http://host.docker.internal:")
+        assert network is None
 
     @pytest.mark.usefixtures("seen")
     def test_an_error_of_the_function_is_told(self, host: list[str]) -> None:
@@ -316,12 +356,36 @@ class TestDocker:
         assert "in Lambda's runtime client" in result.output
 
     @pytest.mark.usefixtures("seen")
-    def test_without_an_engine_it_is_left_out(self, host: list[str]) -> None:
-        program("docker", "#!/bin/sh\nexit 1\n")
-        assert "in Lambda's runtime client" in call("create_secret.json", *host).output
-        result = call("create_secret.json", *host, "--docker")
+    @pytest.mark.parametrize(
+        ("engine", "said"),
+        [
+            ("exit 1", "No Docker engine answers"),
+            # An address for documentation, and none of anybody's.
+            ("echo 192.0.2.1", "'192.0.2.1', which is none of this machine's"),
+            ("echo", "'', which is none of this machine's"),
+        ],
+    )
+    def test_an_engine_that_is_out_of_reach_is_told(self, engine: str, said: str) -> None:
+        program("docker", f"#!/bin/sh\n{engine}\n")
+        result = call("create_secret.json", "--docker")
         assert result.exit_code == 2
-        assert "No Docker engine answers" in result.stderr
+        assert said in result.stderr
+        assert "--no-docker" in result.stderr
+
+    @pytest.mark.usefixtures("seen")
+    def test_an_engine_that_is_out_of_reach_is_left_out(self, host: list[str]) -> None:
+        program("docker", "#!/bin/sh\necho 192.0.2.1\n")
+        assert "in Lambda's runtime client" in call("create_secret.json", *host).output
+
+    def test_the_sam_that_make_sets_up_will_do(
+        self, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert f"SAM ?= $(VENV)/{LOCKED}\n" in (REPOSITORY / "Makefile").read_text()
+        program("docker", ENGINE)
+        program("sam-of-make", "")
+        ours = elsewhere / "programs/sam-of-make"
+        monkeypatch.setattr("rotators.cli.function_sam._LOCKED_SAM", ours)
+        assert find_docker() == Docker(ours, "127.0.0.2")
 
 
 def test_the_documented_example_runs(

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import certifi
 import click
 import pytest
 from packaging.tags import Tag, compatible_tags, cpython_tags
@@ -24,6 +25,7 @@ from rotators.cli.build_trim import SERVICES
 from rotators.cli.build_wheels import install
 from rotators.target import Target, this_architecture, this_python
 from tests.deploy.builds import REPOSITORY, digest, drivers_of, made, run
+from tests.deploy.documents import rows
 from tests.deploy.linting import sam
 from tests.deploy.template import TEMPLATE
 from tests.servers import skip_or_fail
@@ -55,7 +57,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_build_has_what_its_target_needs_and_no_more(
-    tmp_path: Path, function: str, architecture: str, python: str
+    tmp_path: Path, built: Build, function: str, architecture: str, python: str
 ) -> None:
     target = Target(function, python, architecture)
     # boto3 has most of the files, and they are the same everywhere: one machine's builds have it.
@@ -67,10 +69,33 @@ def test_a_build_has_what_its_target_needs_and_no_more(
     assert_native_code_fits(folder, target)
     assert_locked(folder)
     assert size(folder) < LARGEST_MB
+    if python == PYTHONS[0]:
+        assert megabytes(folder, built) == pytest.approx(told(function, architecture)[0], rel=0.02)
     # A zip is never larger than what is in it.
     if size(folder) * 1000 > LARGEST_ZIP_KB:
         assert pack(folder, tmp_path / "function.zip").kilobytes < LARGEST_ZIP_KB
     shutil.rmtree(folder)  # 32 of them are a lot
+
+
+def megabytes(folder: Path, built: Build) -> float:
+    """With boto3, and what it needs beside what is there: the same everywhere."""
+    lean, full = built("TwitterFunction", boto3=False), built("TwitterFunction")
+    there = {one.name for one in (*lean.iterdir(), *folder.iterdir())}
+    return size(folder) + sum(size(one) for one in full.iterdir() if one.name not in there)
+
+
+def told(function: str, architecture: str) -> tuple[float, float]:
+    """What docs/packaging.md says: MB, and KB of the zip."""
+    table = rows(REPOSITORY / "docs/packaging.md", "## Sizes")
+    (row,) = (row for row in table if row[0] == f"`{function}`")
+    unzipped, zipped = row[1 + ARCHITECTURES.index(architecture)].split(", ")
+    return float(unzipped), float(zipped.replace(",", ""))
+
+
+def test_the_zip_is_as_large_as_is_told(built: Build, tmp_path: Path) -> None:
+    """Of the one that is the same for every machine and Python; all have in them what it has."""
+    archive = pack(built("TwitterFunction"), tmp_path / "function.zip")
+    assert archive.kilobytes == pytest.approx(told("TwitterFunction", "arm64")[1], rel=0.02)
 
 
 def assert_one_driver(folder: Path, expected: str) -> None:
@@ -171,7 +196,7 @@ def test_make_builds_the_same_the_way_sam_calls_it(built: Build, tmp_path: Path)
         **os.environ,
         "ARTIFACTS_DIR": str(tmp_path / "artifacts"),
         "ARCHITECTURE": "host",
-        "PYTHON_VERSION": "host",
+        "TARGET_PYTHON": "host",
     }
     # SAM makes the folder, and stands in the template's folder when it names CodeUri's Makefile.
     # -o: the environment of these tests is not to be changed by them.
@@ -191,18 +216,21 @@ def test_make_builds_the_same_the_way_sam_calls_it(built: Build, tmp_path: Path)
     assert digest(tmp_path / "artifacts") == expected
 
 
-def test_sam_builds_the_same(built: Build, tmp_path: Path) -> None:
+def test_sam_builds_the_same_with_authorities_of_ones_own(tmp_path: Path) -> None:
     command = sam()
     if command is None:
         skip_or_fail("sam is not installed: make lint")
-    function = "TwitterFunction"
+    function, ours = "TwitterFunction", Path(certifi.where())
+    target = Target(function, this_python(), this_architecture())
+    expected = made(Recipe(target, ca_bundle=ours), tmp_path / "expected")
     ended = subprocess.run(  # noqa: S603 of this environment
         [command, "build", function, "--template", TEMPLATE, "--build-dir", tmp_path / "built"],
         cwd=tmp_path,
         env={
             **os.environ,
             "ARCHITECTURE": "host",
-            "PYTHON_VERSION": "host",
+            "TARGET_PYTHON": "host",
+            "RDS_CA_BUNDLE": str(ours),
             "SAM_CLI_TELEMETRY": "0",
             "VENV": sys.prefix,
         },
@@ -212,7 +240,7 @@ def test_sam_builds_the_same(built: Build, tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert digest(tmp_path / "built" / function) == digest(built(function))
+    assert digest(tmp_path / "built" / function) == digest(expected)
 
 
 # It runs, from its folder alone

@@ -13,7 +13,7 @@ from rotators import settings as settings_module
 from rotators.passwords import PasswordPolicy
 from rotators.registry import Registry
 from rotators.settings import Settings, StrategyName
-from tests.deploy.functions import ENGINES, FUNCTIONS, environment, stack, template
+from tests.deploy.functions import ENGINES, FULL, FUNCTIONS, environment, stack, template
 from tests.deploy.stack import ACCOUNT, NAME
 from tests.deploy.template import TEMPLATE, read
 
@@ -134,7 +134,7 @@ def test_a_blank_excludes_no_character() -> None:
 def test_every_engine_can_be_rotated_with_the_settings_of_its_function(function: str) -> None:
     for engine in ENGINES[function]:
         for strategy in Registry().load(engine).strategies or ("single-user",):
-            made = environment(stack(function, Strategy=strategy), function)
+            made = environment(stack(function, Strategy=strategy, **FULL), function)
             settings = Settings.from_environ(made)
             rotator = Registry().allowing(settings.engines).build(engine, settings)
             assert rotator.strategy == (None if function == "Twitter" else strategy)
@@ -162,6 +162,22 @@ def test_every_engine_can_be_rotated_with_the_settings_of_its_function(function:
 def test_a_wrong_parameter_is_refused_before_anything_is_made(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"{name} may not be"):
         stack(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("parameters", "lacks"),
+    [
+        ({"Strategy": "alternating-users"}, "AdminSecretArn"),
+        ({"VpcSubnetIds": "subnet-1,subnet-2"}, "VpcSecurityGroupIds"),
+        ({"VpcSecurityGroupIds": "sg-1"}, "VpcSubnetIds"),
+    ],
+)
+def test_what_could_not_rotate_is_refused_before_anything_is_made(
+    parameters: dict[str, str], lacks: str
+) -> None:
+    with pytest.raises(ValueError, match=lacks):
+        stack("PostgreSQL", **parameters)
+    assert stack("PostgreSQL", **{**parameters, lacks: FULL[lacks]}).resources
 
 
 # ── what there is ──

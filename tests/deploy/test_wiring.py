@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -12,32 +14,17 @@ from typing import Any
 
 import pytest
 
-from rotators.cli import build_function
+from rotators.cli import build_function, demo_show
 from rotators.registry import BUILT_IN, Registry
 from rotators.request import RotationRequest, Step
 from rotators.settings import StrategyName
+from tests.deploy.documents import quoted, rows
 from tests.deploy.functions import ENGINES, FULL, FUNCTION_OF, FUNCTIONS, stack, template
 from tests.deploy.iam import statements
 from tests.deploy.template import ROOT
 
 LOGICAL_IDS = [f"{name}Function" for name in FUNCTIONS]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "events/README.md"])
-
-
-def rows(document: Path, heading: str) -> list[list[str]]:
-    """The cells of the tables of one section, below their heads."""
-    _, _, after = f"\n{document.read_text()}".partition(f"\n{heading}\n")
-    assert after, f"{document.name} has no section {heading!r}"
-    section = re.split(rf"^#{{1,{heading.count('#')}}} ", after, flags=re.MULTILINE)[0]
-    lines = [line.strip("|") for line in section.splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.split("|")] for line in lines]
-    rules = {number for number, row in enumerate(cells) if set("".join(row)) <= set("-: ")}
-    heads = {number - 1 for number in rules}
-    return [row for number, row in enumerate(cells) if number not in rules | heads]
-
-
-def quoted(text: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", text)
 
 
 @cache
@@ -84,11 +71,12 @@ def test_make_builds_every_function() -> None:
         assert built == LOGICAL_IDS
 
 
-def dry(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """What make would do, in an environment that is not there."""
+def dry(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """What make would do, with ``variables`` set, in an environment that is not there."""
     return subprocess.run(  # noqa: S603 our own Makefile
         ["make", "--dry-run", "VENV=nowhere", *arguments],  # noqa: S607
         cwd=ROOT,
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=60,
@@ -102,11 +90,51 @@ def test_a_sam_of_ones_own_needs_no_other(target: str) -> None:
     assert "sam.lock" not in dry(target, "SAM=sam").stdout
 
 
-@pytest.mark.parametrize("wrong", ["PYTHON_VERSION=3.12", "PYTHON_VERSION=host", "ARCHITECTURE=x"])
+@pytest.mark.parametrize("wrong", ["TARGET_PYTHON=3.12", "TARGET_PYTHON=host", "ARCHITECTURE=x"])
 def test_what_the_template_does_not_admit_is_refused_before_it_is_built(wrong: str) -> None:
     ended = dry("deploy", wrong)
     assert "sam build" not in ended.stdout
     assert "template.yaml has arm64 and x86_64, Python 3.13 and 3.14" in ended.stderr
+
+
+def test_what_images_of_python_set_is_not_what_is_built_for() -> None:
+    for target in ("build-OracleFunction", "package-OracleFunction", "deploy"):
+        said = dry(target, PYTHON_VERSION="3.13.1").stdout
+        assert "python3.13 " in said or "--python-version 3.13 " in said
+        assert "3.13.1" not in said
+
+
+def test_authorities_of_ones_own_reach_sam_build(tmp_path: Path) -> None:
+    """As every variable of make's command line does. test_package has sam hand them on."""
+    sam = tmp_path / "sam"
+    sam.write_text("#!/bin/sh\necho $1 $RDS_CA_BUNDLE\n")
+    sam.chmod(0o755)
+    ready = [f"--assume-old={sys.prefix}/{name}" for name in (".dev", ".package")]
+    ran = subprocess.run(  # noqa: S603 our own Makefile
+        ["make", f"VENV={sys.prefix}", f"SAM={sam}", *ready, "deploy", "RDS_CA_BUNDLE=ours.pem"],  # noqa: S607
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert "build ours.pem" in ran.stdout.splitlines()
+
+
+def test_what_the_demo_names_next_works_as_it_is_typed() -> None:
+    (command,) = re.findall(r"make (invoke .+)", demo_show._NEXT)
+    said = dry(*command.split()).stdout
+    assert "rotators invoke events/rotation.json --secret secret.json" in said
+    assert ".[demo]" in said
+    assert ".[all]" in said, "the secret may be of any engine"
+
+
+def test_clean_leaves_nothing_that_make_has_made() -> None:
+    (command,) = dry("clean").stdout.splitlines()
+    made = (ROOT / ".gitignore").read_text().split()
+    of_others = {".venv*/", "__pycache__/", "*.egg-info/", ".servers/", "cdk.out/", ".terraform/"}
+    of_others |= {".terraform.lock.hcl", "*.tfstate*"}
+    assert {name.rstrip("/") for name in made if name not in of_others} <= {*command.split()}
 
 
 def test_the_build_knows_every_function() -> None:
@@ -156,11 +184,30 @@ def test_sizes_are_the_same_wherever_they_are_told() -> None:
 
 
 def test_the_permissions_are_documented() -> None:
-    table = rows(ROOT / "docs/deploy.md", "## What the functions may do")
-    documented = {action for row in table for action in quoted(row[0])}
-    roles = stack(*FUNCTIONS, **FULL).of_kind("AWS::IAM::Role").values()
-    given = [statement for role in roles for statement in statements(role)]
-    assert documented == {action for statement in given for action in statement.actions}
+    """For every function: what it may do, and which of it to the admins' secrets."""
+    documented = {
+        (function, action, on == "the admins' secrets")
+        for actions, whose, on in rows(ROOT / "docs/deploy.md", "## What the functions may do")
+        for function in owners(whose)
+        for action in quoted(actions)
+    }
+    roles = stack(*FUNCTIONS, **FULL).of_kind("AWS::IAM::Role")
+    given = {
+        (function, action, resource == FULL["AdminSecretArn"])
+        for function in FUNCTIONS
+        for statement in statements(roles[f"{function}Role"])
+        for action in statement.actions
+        for resource in statement.resources
+    }
+    assert documented == given
+
+
+def owners(whose: str) -> set[str]:
+    """Every function's, unless it begins with one function's, or is for all but some."""
+    named = {function for function in FUNCTIONS if f"{function}'s" in whose}
+    if "but for" in whose:
+        return {*FUNCTIONS} - named
+    return named if whose.startswith(tuple(named)) else {*FUNCTIONS}
 
 
 def test_events_are_as_the_function_takes_them() -> None:

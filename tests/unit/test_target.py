@@ -48,7 +48,7 @@ def test_another_python_or_machine_is_refused_with_both_cures(
         f"MySQLFunction was built for Python {built.python} on {built.architecture},"
         f" and runs on Python {here.python} on {here.architecture}"
     )
-    assert f"PYTHON_VERSION={here.python} ARCHITECTURE={here.architecture}" in caught.value.cure
+    assert f"TARGET_PYTHON={here.python} ARCHITECTURE={here.architecture}" in caught.value.cure
     assert f"Runtime to python{built.python}" in caught.value.cure
     assert f"Architectures to {built.architecture}." in caught.value.cure
 

@@ -1,19 +1,22 @@
 """One secret, and the function that rotates it, by any strategy. Needs aws-cdk-lib, Node.js, cdk.
 
-    cdk deploy RotatedSecret -c name=app/orders -c strategy=single-user -c engine=postgres \\
+    cdk deploy -c name=app/orders -c strategy=single-user -c engine=postgres \\
         -c host=orders.example.com -c username=orders -c functionArn=ARN
 
 Then store the value, make the user in the database, and deploy again with ``-c attach=true``. For
 a function of another account add ``-c functionRoleArn=ARN``; there, between the two, deploy
 
-    cdk deploy FunctionAccount -c functionArn=ARN -c functionRoleArn=ARN \\
-        -c secretArn=ARN -c keyArn=ARN
+    cdk deploy -c functionArn=ARN -c functionRoleArn=ARN -c secretArn=ARN -c keyArn=ARN
+
+Each secret has stacks of its own, RotatedSecret-… and FunctionAccount-…
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from aws_cdk import App, Aws, CfnOutput, CfnTag, RemovalPolicy, Stack
@@ -162,11 +165,17 @@ class FunctionAccount(Stack):
             self,
             "Access",
             role_name=role.rpartition("/")[2],
-            policy_name="secret-of-another-account",
+            policy_name=named("secret", secret),
             policy_document=policy(
                 allow(SECRET_ACTIONS, secret), allow(KEY_ACTIONS, key, condition=context)
             ),
         )
+
+
+def named(kind: str, secret: str) -> str:
+    """A name that no other secret, by its name or ARN, has for this: of letters, digits, dashes."""
+    readable = re.sub("[^A-Za-z0-9]+", "-", secret.rpartition(":secret:")[2])[-80:]
+    return f"{kind}-{readable}-{sha256(secret.encode()).hexdigest()[:8]}"
 
 
 def policy(*statements: dict[str, object]) -> dict[str, object]:
@@ -206,7 +215,7 @@ def main() -> None:
     if maybe("secretArn"):
         FunctionAccount(
             app,
-            "FunctionAccount",
+            named("FunctionAccount", said("secretArn")),
             function=said("functionArn"),
             role=said("functionRoleArn"),
             secret=said("secretArn"),
@@ -225,7 +234,7 @@ def main() -> None:
             function_role_arn=maybe("functionRoleArn"),
             attach=maybe("attach") == "true",
         )
-        RotatedSecret(app, "RotatedSecret", rotated)
+        RotatedSecret(app, named("RotatedSecret", rotated.name), rotated)
     app.synth()
 
 

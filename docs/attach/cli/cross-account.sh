@@ -61,13 +61,17 @@ share() {
 }
 
 allow() {
-    local account role
+    local account role said secret
     IFS=: read -r _ _ _ _ account _ <<<"$2"
-    aws lambda add-permission --function-name "$1" --statement-id "SecretsOf$account" \
+    # One permission serves all of an account's secrets.
+    said=$(aws lambda add-permission --function-name "$1" --statement-id "SecretsOf$account" \
         --action lambda:InvokeFunction --principal secretsmanager.amazonaws.com \
-        --source-account "$account" --query Statement --output text
+        --source-account "$account" --query Statement --output text 2>&1) ||
+        [[ $said == *ResourceConflictException* ]] || { echo "$said" >&2 && exit 1; }
+    # Names of policies have at most 128 characters, and no slash; a secret's end is what tells it from others.
+    secret=$(printf %s "${2##*:secret:}" | tr '/!' '..' | tail -c 100)
     role=$(aws lambda get-function-configuration --function-name "$1" --query Role --output text)
-    aws iam put-role-policy --role-name "${role##*/}" --policy-name "secret-of-$account" \
+    aws iam put-role-policy --role-name "${role##*/}" --policy-name "secret-of-$account-$secret" \
         --policy-document "{
   \"Version\": \"2012-10-17\",
   \"Statement\": [

@@ -1,7 +1,8 @@
-# A secret of one account, rotated by a function of another one in the same Region.
+# Secrets of one account, rotated by a function of another one in the same Region. Put yours into
+# `secrets`, all of one account into one state: they share the permission to call the function.
 #
-# First without attach, which makes the secret and allows the function to rotate it; then store the
-# value and make the user; then with attach=true.
+# First without attach, which makes the secrets and allows the function to rotate them; then store
+# each value and make its user; then with attach=true.
 
 variable "function_arn" {
   type = string
@@ -24,6 +25,17 @@ variable "region" {
 variable "attach" {
   type    = bool
   default = false
+}
+
+locals {
+  secrets = {
+    "app/orders" = {
+      strategy = "single-user"
+      engine   = "postgres"
+      host     = "orders.example.com"
+      username = "orders"
+    }
+  }
 }
 
 provider "aws" {
@@ -51,12 +63,13 @@ data "aws_caller_identity" "secrets" {
 module "secret" {
   source    = "../secret"
   providers = { aws = aws.secrets }
+  for_each  = local.secrets
 
-  name              = "app/orders"
-  strategy          = "single-user"
-  engine            = "postgres"
-  host              = "orders.example.com"
-  username          = "orders"
+  name              = each.key
+  strategy          = each.value.strategy
+  engine            = each.value.engine
+  host              = each.value.host
+  username          = each.value.username
   function_arn      = var.function_arn
   function_role_arn = data.aws_lambda_function.rotation.role
   attach            = var.attach
@@ -73,10 +86,12 @@ resource "aws_lambda_permission" "rotation" {
   source_account = data.aws_caller_identity.secrets.account_id
 }
 
+# Named by the end of the secret's ARN, as names of policies have no slash.
 resource "aws_iam_role_policy" "rotation" {
   provider = aws.functions
+  for_each = module.secret
 
-  name = "secrets-of-${data.aws_caller_identity.secrets.account_id}"
+  name = "secret-of-${data.aws_caller_identity.secrets.account_id}-${replace(element(split(":", each.value.secret_arn), 6), "/[/!]/", ".")}"
   role = element(split("/", data.aws_lambda_function.rotation.role), -1)
 
   policy = jsonencode({
@@ -91,21 +106,21 @@ resource "aws_iam_role_policy" "rotation" {
           "secretsmanager:PutSecretValue",
           "secretsmanager:UpdateSecretVersionStage",
         ]
-        Resource = module.secret.secret_arn
+        Resource = each.value.secret_arn
       },
       {
         Effect   = "Allow"
         Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-        Resource = module.secret.key_arn
+        Resource = each.value.key_arn
         Condition = {
-          StringEquals = { "kms:EncryptionContext:SecretARN" = module.secret.secret_arn }
+          StringEquals = { "kms:EncryptionContext:SecretARN" = each.value.secret_arn }
         }
       },
     ]
   })
 }
 
-output "value" {
-  description = "What to store, but for the password."
-  value       = module.secret.value
+output "values" {
+  description = "What to store in each secret, but for its password."
+  value       = { for name, secret in module.secret : name => secret.value }
 }
