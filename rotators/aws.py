@@ -11,16 +11,14 @@ _CONNECT_SECONDS, _READ_SECONDS, _ATTEMPTS = 2, 5, 3
 
 _FAILED = 300  # statuses of HTTP
 
-# It may store what cannot be made again, which is worth more than a report.
-_WHILE_THERE_IS_TIME = frozenset({"PutSecretValue"})
+# They store what cannot be made again, or settle what has become of it: worth more than a report.
+_WHILE_THERE_IS_TIME = frozenset(
+    {"PutSecretValue", "TagResource", "UntagResource", "UpdateSecretVersionStage"}
+)
 
 
 def client(service: str, endpoint_url: str | None = None) -> Any:  # noqa: ANN401 made at run time
-    """A new client of the function's Region. Raises botocore's errors where there is none.
-
-    It begins no attempt that could outlast the deadline of the step that is served: the call then
-    raises DeadlineExceeded, or what became of the attempt before.
-    """
+    """A new client of the function's Region. Raises botocore's errors where there is none."""
     import boto3
     from botocore.config import Config
 
@@ -29,7 +27,17 @@ def client(service: str, endpoint_url: str | None = None) -> Any:  # noqa: ANN40
         read_timeout=_READ_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     )
-    made = boto3.session.Session().client(service, endpoint_url=endpoint_url, config=config)
+    return bounded(
+        boto3.session.Session().client(service, endpoint_url=endpoint_url, config=config)
+    )
+
+
+def bounded(made: Any) -> Any:  # noqa: ANN401 as above
+    """The client, which now begins no attempt that could outlast the step that is served.
+
+    Writes are begun while there is any time. Else the call raises DeadlineExceeded, or what became
+    of the attempt before.
+    """
     made.meta.events.register("before-send", _require_time)
     made.meta.events.register("needs-retry", _end_without_time)
     return made

@@ -72,6 +72,8 @@ class RotationError(Exception):
         error is of the nearest class here, with the other's reason.
         """
         kind = next(kind for kind in type(self).__mro__ if kind.__module__ == __name__)
+        if kind is RotationError:
+            kind = PermanentError if self.permanent else TransientError
         error: RotationError = kind(scrub(self.found), scrub(self.cure))
         error._reason = self.reason
         return error.about(**{key: scrub(value) for key, value in self.who.items()})

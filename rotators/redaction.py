@@ -27,15 +27,14 @@ _LEAST = 6
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
-class Redactor(logging.Filter):
-    """Replaces known secret values in text. As a filter, it does so in whole log records.
+class Redactor:
+    """Replaces known secret values in text, and in whole log records.
 
     One per invocation. Values are found as they are and as the usual layers show them: quoted for
     SQL, escaped for JSON or ``repr`` (or one within the other), in a URL, in base64.
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self._shapes = {REDACTED}
         self._pattern = _pattern(self._shapes)
 

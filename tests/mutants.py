@@ -344,8 +344,8 @@ MUTANTS = (
     Mutant(
         "a probe may lock the account",
         "rotators/database/mysql_limits.py",
-        "_LEAST_ATTEMPTS = 3",
-        "_LEAST_ATTEMPTS = 1",
+        "OF_DUAL_PASSWORD = 3",
+        "OF_DUAL_PASSWORD = 1",
         tests=("tests/unit/database/test_mysql_limits.py",),
     ),
     Mutant(

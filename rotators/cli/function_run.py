@@ -188,7 +188,7 @@ def _docker(*, wanted: bool | None) -> Docker | None:
     if wanted is False:
         return None
     try:
-        return find_docker()
+        return find_docker(insisted=bool(wanted))
     except DockerMissing:
         if wanted:
             raise

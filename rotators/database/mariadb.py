@@ -11,6 +11,7 @@ from rotators.database.mariadb_methods import ED25519, HASHED, NATIVE, Method, m
 from rotators.database.mysql_accounts import Account
 from rotators.database.mysql_errors import (
     HASH_OF_ANOTHER_KIND,
+    NO_SUCH_VALUE,
     OPERATION_FAILED,
     has_code,
     wants_cleartext,
@@ -27,6 +28,7 @@ from rotators.errors import (
     PermissionMissing,
     RotationError,
     StrategyUnavailable,
+    UntrustedServer,
     ValueRefused,
 )
 
@@ -34,6 +36,13 @@ if TYPE_CHECKING:
     from rotators.database.login import Login
     from rotators.database.users import Mark
     from rotators.deadline import Deadline
+
+
+# The user's name in CURRENT_USER(), which may have an @ itself.
+_ME = (
+    "LEFT(CURRENT_USER(), CHAR_LENGTH(CURRENT_USER()) - 1"
+    " - CHAR_LENGTH(SUBSTRING_INDEX(CURRENT_USER(), '@', -1)))"
+)
 
 
 class MariaDB(MySQLFamily):
@@ -52,6 +61,24 @@ class MariaDB(MySQLFamily):
             self.close(session)
             raise
         return session
+
+    def identify(self, session: Session) -> None:
+        try:
+            super().identify(session)
+        except AccountLocked:
+            # Who has to set a new password may SET something else as well, and this is refused
+            # for whoever is somebody else.
+            asked = f"SET sql_mode = IF(BINARY {_ME} = BINARY {{}}, '', 'somebody else')"
+            try:
+                self.execute(session, asked, session.login.username)
+            except RotationError as error:
+                if not has_code(error, NO_SUCH_VALUE):
+                    raise
+                raise UntrustedServer(
+                    f"the server lets {session.login.username!r} in as somebody else, so the login"
+                    " proves nothing",
+                    "Look for anonymous users.",
+                ) from None
 
     def set_password(self, session: Session, username: str, password: str) -> None:
         if username == session.login.username:

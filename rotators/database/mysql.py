@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from rotators.database import mysql_limits
 from rotators.database.engine import NameLimit, Session
 from rotators.database.mysql_accounts import Account
 from rotators.database.mysql_errors import NOT_THE_FIRST, WANTS_CURRENT, has_code
 from rotators.database.mysql_family import MySQLFamily
 from rotators.database.mysql_grants import Rights, roles_in, without_roles
 from rotators.database.mysql_hashes import matches
-from rotators.database.mysql_limits import require_patience, require_storable, require_version
 from rotators.database.mysql_properties import POLICY_COLUMNS, Policy
 from rotators.database.pymysql_engine import Sql
 from rotators.database.rotator import DatabaseRotator
@@ -45,7 +45,7 @@ class MySQL(MySQLFamily):
                 raise MisconfiguredSecret(
                     "the server is MariaDB", 'Store "engine": "mariadb" in the secret.'
                 )
-            require_version(said)
+            mysql_limits.require_version(said)
         except BaseException:
             self.close(session)
             raise
@@ -53,10 +53,10 @@ class MySQL(MySQLFamily):
 
     def require_patience(self, own: Session) -> None:
         ((said,),) = self.execute(own, "SHOW CREATE USER CURRENT_USER()")
-        require_patience(said)
+        mysql_limits.require_patience(said, mysql_limits.OF_DUAL_PASSWORD)
 
     def set_password(self, session: Session, username: str, password: str) -> None:
-        require_storable(password)
+        mysql_limits.require_storable(password)
         if username != session.login.username:
             account = self._existing(session, username)
             self.execute(session, "ALTER USER {} IDENTIFIED BY {}", account, password)
@@ -68,7 +68,7 @@ class MySQL(MySQLFamily):
         return self._may(own, _OWN, "CREATE USER")
 
     def retain_password(self, by: Session, own: Session, password: str) -> None:
-        require_storable(password)
+        mysql_limits.require_storable(password)
         if by is own:
             self._retain_own(own, password)
             return
@@ -96,7 +96,8 @@ class MySQL(MySQLFamily):
     def _make_alternate(
         self, admin: Session, base: Account, name: str, mark: Mark, password: str
     ) -> list[str]:
-        require_storable(password)
+        mysql_limits.require_storable(password)
+        self._require_patience(admin, base)
         properties = self._properties(admin, base)
         if properties.plugin not in _PLUGINS:
             raise MisconfiguredSecret(
@@ -124,7 +125,12 @@ class MySQL(MySQLFamily):
         )
         return warnings
 
+    def _require_patience(self, admin: Session, account: Account) -> None:
+        ((said,),) = self.execute(admin, "SHOW CREATE USER {}", account)
+        mysql_limits.require_patience(said, mysql_limits.OF_ALTERNATING_USERS)
+
     def _renew(self, admin: Session, account: Account, password: str) -> None:
+        self._require_patience(admin, account)
         # An earlier dual-password's second one outlives every change of the first.
         self.execute(admin, "ALTER USER {} DISCARD OLD PASSWORD", account)
         super()._renew(admin, account, password)
@@ -151,10 +157,7 @@ class MySQL(MySQLFamily):
             self.execute(admin, "ALTER USER {} ATTRIBUTE {}", account, _attribute(mark))
 
     def _share(self, admin: Session, base: Account, alternate: Account) -> list[str]:
-        """The base becomes the only role of the alternate, where the admin may grant it.
-
-        Returns warnings.
-        """
+        """The base becomes the alternate's only role, if it may be granted. Returns warnings."""
         had = self._grants_of(admin, alternate)
         roles = roles_in(had)
         if base not in roles:

@@ -25,6 +25,7 @@ WANTS_CURRENT = 3892  # PASSWORD REQUIRE CURRENT
 NOT_THE_FIRST = 3891  # REPLACE names another password than the first of two
 HASH_OF_ANOTHER_KIND = 1372  # MariaDB: the hash does not fit the account's plug-in
 OPERATION_FAILED = 1396
+NO_SUCH_VALUE = 1231
 NOT_THERE = (1049, 1054, 1146, 1305)  # a database, a column, a table, a routine
 
 _NO_TLS = 2026

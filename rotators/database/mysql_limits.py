@@ -9,8 +9,10 @@ from rotators.errors import MisconfiguredSecret, ValueRefused
 
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 _OLDEST = (8, 0, 14)  # which can discard a password
-# One is refused where AWSPENDING is probed, another after its password was.
-_LEAST_ATTEMPTS = 3
+# One login is refused where AWSPENDING is probed, another after its password was.
+OF_DUAL_PASSWORD = 3
+# One is refused where setSecret is repeated: AWSPREVIOUS's was, whose the user is.
+OF_ALTERNATING_USERS = 2
 _ATTEMPTS = re.compile(r" FAILED_LOGIN_ATTEMPTS (\d+) PASSWORD_LOCK_TIME ")
 _MOST_BYTES = 256
 _LONGEST_OF_THREE_BYTES = "\uffff"
@@ -30,16 +32,16 @@ def require_version(said: str) -> None:
         )
 
 
-def require_patience(said: str) -> None:
-    """Refuses an account, as SHOW CREATE USER tells of it, that a probe or two could lock."""
+def require_patience(said: str, least: int) -> None:
+    """Refuses an account, as SHOW CREATE USER tells of it, that fewer refused logins lock."""
     found = _ATTEMPTS.search(said)
-    if found and int(found[1]) < _LEAST_ATTEMPTS:
+    if found and int(found[1]) < least:
         account = Account.parse(said.removeprefix("CREATE USER "))
         raise MisconfiguredSecret(
             f"{account} has FAILED_LOGIN_ATTEMPTS {found[1]}, so the login that looks whether the"
             " new password is in place could lock it",
-            f"ALTER USER {account} FAILED_LOGIN_ATTEMPTS {_LEAST_ATTEMPTS} (or more, or 0), or"
-            " choose another strategy.",
+            f"ALTER USER {account} FAILED_LOGIN_ATTEMPTS {least} (or more, or 0), or choose another"
+            " strategy.",
         )
 
 

@@ -138,6 +138,13 @@ class ClonesUsers(AdministersUsers):
 
     suffix: ClassVar[str] = "_clone"
 
+    def identify(self, session: Session) -> None:
+        """Proves that the session is the user's own, for which its password may have expired.
+
+        Raises AccountLocked where the server does not say before a new password is set.
+        """
+        self.verify(session)
+
     @abstractmethod
     def provide(
         self, admin: Session, pair: Pair, mark: Mark, password: str, *, provisioned: bool

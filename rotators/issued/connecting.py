@@ -12,11 +12,13 @@ def connect(host: str, port: int, seconds: float, context: ssl.SSLContext | None
     """A socket to ``host``, after the handshake if there is a ``context``.
 
     All its addresses and the handshake together take no longer than ``seconds``, of which an
-    address that is silent leaves the next ones their share. The look-up of the name counts, but
-    ends by the resolver's own time-outs: Python bounds it nowhere. Raises OSError, UnicodeError.
+    address that is silent leaves the next ones their share. The look-up of the name comes before,
+    and ends by the resolver's own time-outs: Python bounds it nowhere. Raises OSError and
+    UnicodeError.
     """
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     end = time.monotonic() + seconds
-    connected = _any_of(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), end)
+    connected = _any_of(addresses, end)
     try:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connected.settimeout(_left(end))
@@ -30,7 +32,12 @@ def connect(host: str, port: int, seconds: float, context: ssl.SSLContext | None
 def _any_of(addresses: list[tuple[Any, ...]], end: float) -> socket.socket:
     failure = OSError("the name has no address")
     for number, (family, kind, protocol, _, address) in enumerate(addresses):
-        connecting = socket.socket(family, kind, protocol)
+        try:
+            # A kernel may lack the family of one address, and have the next one's.
+            connecting = socket.socket(family, kind, protocol)
+        except OSError as error:
+            failure = error
+            continue
         try:
             connecting.settimeout(_left(end) / (len(addresses) - number))
             connecting.connect(address)

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from rotators.cli.function import function
 from rotators.cli.function_delivery import Delivery
 from rotators.cli.function_sam import _LOCKED_SAM as LOCKED
-from rotators.cli.function_sam import Docker, find_docker
+from rotators.cli.function_sam import Docker, DockerMissing, find_docker
 from rotators.target import Target, this_architecture, this_python
 from tests.deploy.builds import REPOSITORY, drivers_of
 from tests.servers import require_installation, skip_or_fail
@@ -181,7 +181,7 @@ def test_a_build_for_lambda_is_left_alone(elsewhere: Path, builds: Builds) -> No
     [
         ("PASSWORD_LENGTH=x", 1, "Permanent error: the environment variable PASSWORD_LENGTH"),
         ("SECRETS_MANAGER_ENDPOINT=http://127.0.0.1:1", 3, "Passing error, try again: "),
-        ("ROTATION_CA_BUNDLE=", 1, "Set ROTATION_CA_BUNDLE to a PEM file"),
+        ("ROTATION_CA_BUNDLE=", 1, "set ROTATION_CA_BUNDLE to a PEM file"),
     ],
 )
 def test_an_error_of_the_function_is_told(
@@ -377,7 +377,7 @@ class TestDocker:
         program("docker", "#!/bin/sh\necho 192.0.2.1\n")
         assert "in Lambda's runtime client" in call("create_secret.json", *host).output
 
-    def test_the_sam_that_make_sets_up_will_do(
+    def test_the_sam_that_make_sets_up_will_do_where_docker_is_insisted_on(
         self, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         assert f"SAM ?= $(VENV)/{LOCKED}\n" in (REPOSITORY / "Makefile").read_text()
@@ -385,7 +385,9 @@ class TestDocker:
         program("sam-of-make", "")
         ours = elsewhere / "programs/sam-of-make"
         monkeypatch.setattr("rotators.cli.function_sam._LOCKED_SAM", ours)
-        assert find_docker() == Docker(ours, "127.0.0.2")
+        assert find_docker(insisted=True) == Docker(ours, "127.0.0.2")
+        with pytest.raises(DockerMissing, match="no sam on the PATH"):
+            find_docker(insisted=False)
 
 
 def test_the_documented_example_runs(

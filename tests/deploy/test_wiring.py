@@ -74,7 +74,7 @@ def test_make_builds_every_function() -> None:
 def dry(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """What make would do, with ``variables`` set, in an environment that is not there."""
     return subprocess.run(  # noqa: S603 our own Makefile
-        ["make", "--dry-run", "VENV=nowhere", *arguments],  # noqa: S607
+        ["make", "--dry-run", "--no-print-directory", "VENV=nowhere", *arguments],  # noqa: S607
         cwd=ROOT,
         env={**os.environ, **variables},
         capture_output=True,

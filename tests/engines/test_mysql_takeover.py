@@ -299,6 +299,28 @@ def test_a_login_as_somebody_else_proves_nothing(
         scene.server.execute("DROP USER ''@'%'")
 
 
+@pytest.mark.parametrize("expired", [True, False])
+def test_an_alternate_of_somebody_else_is_not_proven_by_a_login_as_nobody(
+    scene: Scene, *, expired: bool
+) -> None:
+    scene.server.create_user(name=scene.alternate, host="10.0.0.5")
+    anonymous = uuid.uuid4().hex
+    scene.server.execute(f"CREATE USER ''@'%' IDENTIFIED BY '{anonymous}'")
+    if expired:
+        scene.server.execute(EXPIRED[scene.server.kind])
+        scene.server.execute("FLUSH PRIVILEGES")
+    good = scene.current
+    try:
+        scene.rewrite(username=scene.alternate, password=anonymous)
+        scene.rewrite(username=good["username"], password=good["password"])
+        before = fingerprint(scene.server)
+        with pytest.raises(RotationError):
+            scene.rotate()
+        assert fingerprint(scene.server) == before
+    finally:
+        scene.server.execute("DROP USER ''@'%'")
+
+
 @pytest.mark.parametrize(
     "fields", [{"username": "base"}, {"username": "admin"}, {"host": "127.0.0.1"}, {"port": 1}]
 )
@@ -435,6 +457,34 @@ def test_a_user_that_marks_itself_gains_and_loses_nothing(scene: Scene, forgery:
 
 
 # ── MariaDB, or without a mark: a stored version that logs in ──
+
+
+def test_an_alternate_whose_password_has_expired_is_known_all_the_same(scene: Scene) -> None:
+    """Nobody uses it for two rotations, and servers let passwords expire."""
+    scene.rotate(2)
+    if scene.server.kind == "mysql":
+        scene.server.execute(f"ALTER USER {scene.alternate} PASSWORD EXPIRE")
+    else:
+        by_and_by = EXPIRED["mariadb"].replace("User = ''", "User = %s")
+        scene.server.execute(by_and_by, scene.alternate)
+        scene.server.execute("FLUSH PRIVILEGES")
+    scene.rotate()
+    assert scene.current["username"] == scene.alternate
+
+
+@only_mysql
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_a_repeated_set_locks_nobody_out(scene: Scene, attempts: int) -> None:
+    """It tries AWSPREVIOUS, which its predecessor may have replaced."""
+    policy = f"FAILED_LOGIN_ATTEMPTS {attempts} PASSWORD_LOCK_TIME 1"
+    scene.server.execute(f"ALTER USER {scene.base} {policy}")
+    if attempts == 1:
+        with nothing_changes(scene, MisconfiguredSecret, "FAILED_LOGIN_ATTEMPTS 1"):
+            scene.rotate()
+        return
+    scene.rotate(2)
+    token = scene.begin(Step.CREATE, Step.SET, Step.SET, Step.TEST, Step.FINISH)
+    assert "AWSCURRENT" in scene.bench.simulator.labels(scene.arn)[token]
 
 
 def unmark(scene: Scene) -> None:

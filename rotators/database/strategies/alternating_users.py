@@ -12,6 +12,7 @@ from rotators.database.strategies.base import MOST_REFUSED, Strategy
 from rotators.database.users import ClonesUsers, Mark, Pair
 from rotators.errors import (
     AccessDenied,
+    AccountLocked,
     ForbiddenTarget,
     LoginRefused,
     MisconfiguredSecret,
@@ -104,8 +105,7 @@ class AlternatingUsers(Strategy):
         """Whoever rewrites a secret has to know a password of the user it names."""
         try:
             with self.engine.session(current, rotation.deadline) as session:
-                # A session may be open and, until a new password is set, whose it is unknown.
-                self.engine.verify(session)
+                self.engine.identify(session)
         except LoginRefused as error:
             raise _abandoned(error) from None
 
@@ -127,7 +127,8 @@ class AlternatingUsers(Strategy):
         if (target.mark == mark and target.mark_proves) or self.settings.admin_reset:
             return
         notes: list[str] = []
-        if not self._was_ours(rotation, replace(current, username=pair.target), notes):
+        named = replace(current, username=pair.target)
+        if not self._was_ours(rotation, named, notes, marked=target.mark == mark):
             raise ForbiddenTarget(
                 f"user {pair.target!r} exists, and nothing proves that it belongs to this secret:"
                 " it has no mark of it, and no stored version logs in as it" + "".join(notes),
@@ -135,7 +136,9 @@ class AlternatingUsers(Strategy):
                 " ROTATION_ADMIN_RESET=true on the function for one rotation.",
             )
 
-    def _was_ours(self, rotation: Rotation, target: Login, notes: list[str]) -> bool:
+    def _was_ours(
+        self, rotation: Rotation, target: Login, notes: list[str], *, marked: bool
+    ) -> bool:
         """Whether a stored version of this secret logs in as that user now; it lends a password."""
         tried: set[str] = set()
         try:
@@ -144,8 +147,15 @@ class AlternatingUsers(Strategy):
                     continue
                 tried.add(login.password)
                 try:
-                    with self.engine.session(target.with_password_of(login), rotation.deadline):
+                    named = target.with_password_of(login)
+                    with self.engine.session(named, rotation.deadline) as session:
+                        self.engine.identify(session)
                         return True
+                except AccountLocked as error:
+                    # Somebody's, whose password has expired: a mark says whose.
+                    if marked:
+                        return True
+                    notes.append(f"; {error.found}")
                 except LoginRefused:
                     if len(tried) == MOST_REFUSED:
                         break

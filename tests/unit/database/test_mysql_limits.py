@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rotators.database.mysql_limits import require_patience, require_version
+from rotators.database.mysql_limits import OF_DUAL_PASSWORD, require_patience, require_version
 from rotators.errors import MisconfiguredSecret
 
 
@@ -40,8 +40,8 @@ def test_an_account_that_one_refused_login_or_two_could_lock(attempts: str, *, l
         f" PASSWORD EXPIRE DEFAULT ACCOUNT UNLOCK PASSWORD REQUIRE CURRENT DEFAULT{attempts}"
     )
     if not locks:
-        require_patience(said)
+        require_patience(said, OF_DUAL_PASSWORD)
         return
     with pytest.raises(MisconfiguredSecret, match=r"`app`@`10\.%` has FAILED") as caught:
-        require_patience(said)
+        require_patience(said, OF_DUAL_PASSWORD)
     assert "ALTER USER `app`@`10.%` FAILED_LOGIN_ATTEMPTS 3" in caught.value.cure

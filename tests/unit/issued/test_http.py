@@ -386,6 +386,8 @@ def test_a_handshake_that_does_not_come_is_waited_for_briefly(
 
 
 SILENT = ("192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4")  # RFC 5737: nobody's
+FOREIGN = ("192.0.2.5", 80)
+NO_FAMILY = 999
 
 
 @dataclass
@@ -407,8 +409,11 @@ class Resolved:
 
         def getaddrinfo(*_: object, **__: object) -> list[tuple[Any, ...]]:
             self.asked += 1
-            kind = socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
-            return [(*kind, address) for address in self.addresses]
+            kind = socket.SOCK_STREAM, socket.IPPROTO_TCP, ""
+            return [
+                (NO_FAMILY if address == FOREIGN else socket.AF_INET, *kind, address)
+                for address in self.addresses
+            ]
 
         def connect(connecting: socket.socket, address: tuple[str, int]) -> None:
             if address[0] not in SILENT:
@@ -444,6 +449,15 @@ def test_a_silent_address_leaves_the_next_one_its_time(
         assert ask(provider("http://api.example:8080")) == NEW_TOKEN
     assert resolved.waits[0] <= 0.5
     assert b"\r\nHost: api.example:8080\r\n" in server.requests[0]
+
+
+def test_an_address_of_a_family_that_the_kernel_lacks_is_passed_over(
+    provider: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server(answering(200, {"access_token": NEW_TOKEN})) as server:
+        resolved = Resolved((FOREIGN, ("127.0.0.1", server.port)))
+        resolved.patch(monkeypatch)
+        assert ask(provider("http://api.example:8080")) == NEW_TOKEN
 
 
 def test_a_name_without_an_address_is_unreachable(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
+from rotators.aws import bounded
 from rotators.deadline import RESERVE_SECONDS, Deadline
 from rotators.errors import (
     AccessDenied,
@@ -22,6 +23,7 @@ from rotators.errors import (
     ReauthorizationRequired,
     RotationError,
     ServerUnreachable,
+    ServiceUnavailable,
     StrategyUnavailable,
     UnexpectedError,
     ValueNotReadable,
@@ -516,6 +518,33 @@ def test_a_refusal_costs_no_try(
         assert mark(bench, begun[0]) is None
     bench.driver.retry(*begun)
     assert bench.current(begun[0])["token"] == "token-1"
+
+
+LATE = {
+    "refused": (ServiceUnavailable("503", "Wait."), None),
+    "lost": (AnswerLost("no answer", "Wait."), (1, 0)),
+    "spent": (ReauthorizationRequired("spent", "Ask a person."), (TRIES, 0)),
+}
+
+
+@pytest.mark.parametrize("outcome", LATE)
+def test_an_outcome_that_comes_late_is_settled_all_the_same(
+    bench: Bench, begun: tuple[str, str], monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    """With less time left than an attempt of AWS's clients may take."""
+    error, settled = LATE[outcome]
+
+    def obtain(_: Tiny, rotation: Rotation) -> dict[str, str]:
+        # The clock runs on meanwhile: that there is any time is enough.
+        object.__setattr__(rotation.deadline, "at", rotation.deadline.clock() + 6)
+        raise error
+
+    bounded(bench.client)
+    monkeypatch.setattr(Tiny, "obtain", obtain)
+    with pytest.raises(type(error)):
+        bench.driver.step(*begun, Step.CREATE)
+    left = mark(bench, begun[0])
+    assert (left and (left.tries, left.until)) == settled
 
 
 def test_a_defect_after_the_provider_was_asked_counts_as_asked(

@@ -86,12 +86,12 @@ resource "aws_lambda_permission" "rotation" {
   source_account = data.aws_caller_identity.secrets.account_id
 }
 
-# Named by the end of the secret's ARN, as names of policies have no slash.
+# Names of policies have at most 128 characters, and no slash; a secret's end is what tells it from others.
 resource "aws_iam_role_policy" "rotation" {
   provider = aws.functions
   for_each = module.secret
 
-  name = "secret-of-${data.aws_caller_identity.secrets.account_id}-${replace(element(split(":", each.value.secret_arn), 6), "/[/!]/", ".")}"
+  name = "secret-of-${data.aws_caller_identity.secrets.account_id}-${strrev(substr(strrev(replace(element(split(":", each.value.secret_arn), 6), "/[/!]/", ".")), 0, 100))}"
   role = element(split("/", data.aws_lambda_function.rotation.role), -1)
 
   policy = jsonencode({
