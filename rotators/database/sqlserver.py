@@ -176,10 +176,7 @@ class SQLServer(PyMSSQLEngine, ClonesUsers):
                 for database in catalog.databases()
                 for user in catalog.users(database.scope, (who.login_id,)).values()
             ]
-        return {
-            (scope, name): catalog.rights(scope, number)[number] | catalog.owned(scope, number)
-            for scope, name, number in own
-        }
+        return {(scope, name): catalog.held(scope, number)[number] for scope, name, number in own}
 
     def _catalog(self, session: Session) -> Catalog:
         return Catalog(partial(self._read, session), session.login.dbname)

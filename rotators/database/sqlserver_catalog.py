@@ -22,7 +22,7 @@ from rotators.database.sqlserver_rights import (
 )
 from rotators.database.sqlserver_securables import COLUMN, OBJECT, SECURABLES, owned
 from rotators.database.sqlserver_statements import Sql, quoted
-from rotators.errors import PermissionMissing
+from rotators.errors import ForbiddenTarget, PermissionMissing
 
 
 class Run(Protocol):
@@ -55,7 +55,6 @@ class DatabaseUser(NamedTuple):
 
 class Database(NamedTuple):
     name: str
-    contained: int
     leads_outside: int
     read_only: int
 
@@ -63,15 +62,26 @@ class Database(NamedTuple):
     def scope(self) -> Sql:
         return scope_of(self.name)
 
+    def refused(self, triggers: list[str]) -> ForbiddenTarget:
+        return ForbiddenTarget(
+            f"database {self.name!r} has DDL triggers, which would run with the admin's rights:"
+            f" {', '.join(triggers)}",
+            "Disable them for the rotation (DISABLE TRIGGER … ON DATABASE), or give both users of"
+            " the pair the same rights by hand and set ROTATION_PROVISIONED=true; a contained user"
+            " can rotate itself (single-user).",
+        )
+
 
 SERVER = Sql("sys.server")  # of which there are …_principals, …_permissions, …_role_members
 _DBO = 1
 
+# Snapshots and standbys are copies, which nobody changes but by their sources.
 _DATABASES = """
-SELECT d.name, d.containment,
+SELECT d.name,
 CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
 d.is_read_only FROM sys.databases d
-WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id"""
+WHERE d.state = 0 AND d.source_database_id IS NULL AND d.is_in_standby = 0
+AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id"""
 # What the two kinds call differently is in columns of its own, as collations differ.
 _FIND = """
 SELECT 1, u.principal_id, u.name, u.default_schema_name, u.default_language_name, N'', N'', N'',
@@ -82,10 +92,14 @@ FROM sys.sql_logins l WHERE l.name = {}"""
 _USERS = """
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM {}_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN ({})"""
-# Those that the server made itself, as for change data capture, nobody else could write.
+# Those that the server made itself, as for change data capture, nobody else could write. The events
+# are those of the statements that are run here; a trigger on a group has a row for each of its own.
 _TRIGGERS = """
-SELECT t.name FROM {}.triggers t
-WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, {}) ORDER BY t.name"""
+SELECT t.name FROM {0}.triggers t
+WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, {1})
+AND EXISTS (SELECT 1 FROM {0}.trigger_events e WHERE e.object_id = t.object_id AND e.type_desc IN (
+N'CREATE_USER', N'ALTER_USER', N'ALTER_ROLE', N'ADD_ROLE_MEMBER', N'DROP_ROLE_MEMBER',
+N'GRANT_DATABASE', N'DENY_DATABASE', N'REVOKE_DATABASE')) ORDER BY t.name"""
 _SIGHT = ("VIEW ANY DEFINITION", "VIEW ANY DATABASE")
 _SEES = "SELECT " + ", ".join(f"HAS_PERMS_BY_NAME(NULL, NULL, N'{one}')" for one in _SIGHT)
 # The names are in columns of their own, as their collations differ.
@@ -124,7 +138,7 @@ class Catalog:
         return [permission for permission, has in zip(_SIGHT, row, strict=True) if has != 1]
 
     def triggers(self, database: Database) -> list[str]:
-        """DDL triggers that a change in the database might run."""
+        """DDL triggers that a change of users or rights in the database would run."""
         rows = self.run(_TRIGGERS, _views(database.scope), database.leads_outside)
         return [name for (name,) in rows]
 
@@ -151,15 +165,26 @@ class Catalog:
             found[_DBO] = {OWNER}
         return {who: strongest(rights) for who, rights in found.items()}
 
-    def owned(self, scope: Sql, principal: int) -> Rights:
-        """What is a principal's own, as rights; a database's owner has those as its owner."""
-        if scope != SERVER and principal == _DBO:
-            return frozenset()
-        rows = self.run(owned(server=scope == SERVER), _views(scope), principal)
-        return frozenset(Right(where, major, 0, "CONTROL", OWNED) for where, major in rows)
+    def owned(self, scope: Sql, *principals: int) -> dict[int, Rights]:
+        """What is each one's own, as rights; a database's owner has those as its owner."""
+        found: dict[int, set[Right]] = {number: set() for number in principals}
+        ids = [number for number in principals if scope == SERVER or number != _DBO]
+        query = owned(server=scope == SERVER)
+        for who, where, major in self.run(query, _views(scope), _ids(ids)) if ids else ():
+            found[who].add(Right(where, major, 0, "CONTROL", OWNED))
+        return {who: frozenset(rights) for who, rights in found.items()}
+
+    def held(self, scope: Sql, *principals: int) -> dict[int, Rights]:
+        """What each has, and what is its own."""
+        own = self.owned(scope, *principals)
+        return {who: has | own[who] for who, has in self.rights(scope, *principals).items()}
 
     def all_rights(self, scope: Sql, principal: int) -> Iterator[Right]:
-        """Its own, and those of every role that it is in, at whatever remove."""
+        """What it has or owns, and what every role has that it is in, at whatever remove.
+
+        What those roles own is left out: the fixed ones own the schemas of their names.
+        """
+        yield from self.owned(scope, principal)[principal]
         known: set[int] = set()
         waiting = {principal}
         while waiting:

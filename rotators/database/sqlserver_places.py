@@ -42,26 +42,20 @@ class Places:
         self.catalog = catalog
 
     def require_copyable(self, base: Principal, alternate: Principal | None) -> None:
-        """Raises StrategyUnavailable where no statement would make the alternate the base's equal.
+        """Raises where the alternate may not be made the base's equal, before anything has changed.
 
-        Before anything has changed.
+        StrategyUnavailable in a database that is read-only, ForbiddenTarget in one where that would
+        run somebody else's code.
         """
-        owned: list[str] = []
         frozen: list[str] = []
         for place in self.of(base, alternate):
-            if place.model is not None:
-                own = self.catalog.owned(place.scope, place.model.id)
-                owned += [f"{self._on(place.scope, one)} in {place.name}" for one in sorted(own)]
-            if place.database and place.database.read_only:
+            database = place.database
+            if database is None:
+                continue
+            if database.read_only:
                 frozen += [f"in {place.name}: {statement}" for statement in self._due(place)]
-        if owned:
-            raise StrategyUnavailable(
-                f"user {base.name!r} owns what an alternate would have no such rights on:"
-                f" {', '.join(owned)}",
-                "Make a role the owner, of which the user is a member (ALTER AUTHORIZATION ON … TO"
-                " …); or rotate by single-user; or, if both users were prepared by hand (GRANT"
-                " CONTROL ON …), set ROTATION_PROVISIONED=true.",
-            )
+            elif (triggers := self.catalog.triggers(database)) and self._due(place):
+                raise database.refused(triggers)
         if frozen:
             raise StrategyUnavailable(
                 f"the alternate of {base.name!r} differs from it in a read-only database:"
@@ -96,11 +90,9 @@ class Places:
         return f"in {where}: {self.describe(scope, change)}"
 
     def describe(self, scope: Sql, change: Change) -> str:
-        on = "" if change.whole else self._on(scope, change.right)
+        right = change.right
+        on = "" if change.whole else self.catalog.securable(scope, right) or unseen(right)
         return change.statement(on, "…", server=scope == SERVER)
-
-    def _on(self, scope: Sql, right: Right) -> str:
-        return self.catalog.securable(scope, right) or unseen(right)
 
     def of(self, one: Principal, other: Principal | None) -> Iterator[Place]:
         """Where at least one of them has a user, and the server."""
@@ -117,8 +109,9 @@ class Places:
                 yield Place(database, users.get(model.login), there)
 
     def rights(self, place: Place) -> tuple[Rights, Rights]:
+        """What each has of its own, and what is its own."""
         numbers = [user.id for user in (place.model, place.clone) if user]
-        rights = self.catalog.rights(place.scope, *numbers)
+        rights = self.catalog.held(place.scope, *numbers)
         return (
             rights[place.model.id] if place.model else _NOTHING,
             rights[place.clone.id] if place.clone else _NOTHING,

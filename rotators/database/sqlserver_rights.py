@@ -55,6 +55,7 @@ class Right(NamedTuple):
 
 Rights = frozenset[Right]
 OWNED = "O"
+_HAS = "GWMO"
 OWNER = Right(ROLE, DB_OWNER, 0, "db_owner", "M")
 
 
@@ -91,7 +92,13 @@ _ORDER = ("DROP", "REVOKE", "REVOKE OPTION", "DENY", "ADD", "GRANT", "GRANT WITH
 
 
 def changes(wanted: Rights, there: Rights) -> list[Change]:
-    """What makes ``there`` into ``wanted``; it may take two rounds where columns are concerned."""
+    """What makes ``there`` into ``wanted``; it may take two rounds where columns are concerned.
+
+    What is owned there comes as CONTROL. The server neither gives nor takes rights on one's own.
+    """
+    own = _own(there)
+    wanted = strongest(_given(right) for right in wanted if right[:2] not in own)
+    there = frozenset(right for right in there if right[:2] not in own)
     places = {right.place: right for right in there}
     found = [_removal(right) for right in there if right.place not in {w.place for w in wanted}]
     found += [_addition(right, places.get(right.place)) for right in wanted - there]
@@ -109,25 +116,31 @@ _STRENGTH = "RGWD"
 
 def lacking(wanted: Rights, there: Rights) -> list[Right]:
     """What ``wanted`` allows and ``there`` does not."""
-    allowed = {right for right in wanted if right.state in "GWMO"}
+    own = _own(there)
+    allowed = {right for right in wanted if right.state in _HAS and right[:2] not in own}
     as_good = {right._replace(state=s) for right in there for s in _AS_GOOD.get(right.state, "")}
-    denied = {right for right in there - wanted if right.state == "D"}
+    denied = {right for right in there - wanted if right.state == "D" and right[:2] not in own}
     return sorted((allowed - there - as_good) | denied)
 
 
 # Whoever was granted CONTROL may what the owner may.
-_AS_GOOD = {"G": "O", "W": "GO", "O": "GW"}
+_AS_GOOD = {"G": "O", "W": "GO"}
+
+
+def _own(rights: Rights) -> set[tuple[int, ...]]:
+    """Class and number of what is owned, on which its owner has every right."""
+    return {right[:2] for right in rights if right.state == OWNED}
 
 
 def administrative_on_server(rights: Iterable[Right]) -> set[str]:
     """Names of those that no rotation may lend. ``rights`` hold those of every role as well."""
-    return {r.name for r in rights if r.state in "GWM" and r.name not in HARMLESS and _judged(r)}
+    return {r.name for r in rights if r.state in _HAS and r.name not in HARMLESS and _judged(r)}
 
 
 def administrative_in_database(rights: Iterable[Right], database: str) -> set[str]:
     """As above, in a database from which there is a way to the whole server."""
     return {
-        f"{r.name} in {database}" for r in rights if r.state in "GWM" and r.name in ADMINISTRATIVE
+        f"{r.name} in {database}" for r in rights if r.state in _HAS and r.name in ADMINISTRATIVE
     }
 
 
@@ -137,6 +150,10 @@ def _judged(right: Right) -> bool:
 
 
 _FIRST_MADE = 256
+
+
+def _given(right: Right) -> Right:
+    return right._replace(state="G") if right.state == OWNED else right
 
 
 def _removal(right: Right) -> Change:
@@ -158,7 +175,6 @@ _ADDS = {
     "W": "GRANT WITH OPTION",
     "D": "DENY",
     "R": "REVOKE",
-    OWNED: "GRANT",
 }
 
 

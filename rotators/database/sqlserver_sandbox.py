@@ -1,10 +1,10 @@
 """Changes that an admin makes in a database whose owners may be anybody.
 
 A DDL trigger runs with the rights of whoever made the change ("Manage trigger security"), so one
-that a database's owners left there could reset anybody's login. Databases with one are left alone.
-One that is made between the look and the change finds a user that is nobody outside: what
-EXECUTE AS USER may ends at the database ("Understanding Impersonation Scope"), and nobody without
-the cookie ends it ("REVERT").
+that a database's owners left there could reset anybody's login. Where our changes would fire one,
+the database is left alone. One that is made between the look and the change finds a user that is
+nobody outside: what EXECUTE AS USER may ends at the database ("Understanding Impersonation Scope"),
+and nobody without the cookie ends it ("REVERT").
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rotators.database.sqlserver_statements import Sql, compose, quoted
-from rotators.errors import ForbiddenTarget
 
 if TYPE_CHECKING:
     from rotators.database.sqlserver_catalog import Catalog, Database, Run
@@ -37,15 +36,8 @@ class Sandbox:
         """
         self._run("USE {}", quoted(database.name if database else "master"))
         self._at = database
-        triggers = self._catalog.triggers(database) if database else []
-        if database and triggers:
-            raise ForbiddenTarget(
-                f"database {database.name!r} has DDL triggers, which would run with the admin's"
-                f" rights: {', '.join(triggers)}",
-                "Disable them for the rotation (DISABLE TRIGGER … ON DATABASE), or give both users"
-                " of the pair the same rights by hand and set ROTATION_PROVISIONED=true; a"
-                " contained user can rotate itself (single-user).",
-            )
+        if database and (triggers := self._catalog.triggers(database)):
+            raise database.refused(triggers)
 
     def change(self, statement: str, *parts: object) -> None:
         """One statement in the place that was entered last."""

@@ -72,9 +72,10 @@ _OF_SERVER = 100  # the first class that is of the server, not of a database
 
 
 def owned(*, server: bool) -> str:
-    """Class and number of all that the principal {1} owns in {0}."""
+    """Owner, class and number of all that the principals {1} own in {0}."""
     return " UNION ALL\n".join(
-        f"SELECT {number}, o.{one.key} FROM {{0}}.{one.view} o WHERE o.{one.owner} = {{1}}"  # noqa: S608 ours
+        f"SELECT o.{one.owner}, {number}, o.{one.key} FROM {{0}}.{one.view} o"  # noqa: S608 ours
+        f" WHERE o.{one.owner} IN ({{1}})"
         for number, one in SECURABLES.items()
         if one.owner and (number > _OF_SERVER) == server
     )

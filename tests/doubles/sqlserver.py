@@ -23,11 +23,13 @@ reading of Microsoft Learn, by the name of its page; no real server has confirme
 * "USE": 916 without a user there; everybody may enter master (guest).
 * "GRANT", "DENY", "REVOKE": a GRANT replaces a DENY, and the other way round; a plain GRANT leaves
   WITH GRANT OPTION as it is; a REVOKE of a column under a table's GRANT leaves a row in state R; a
-  table's REVOKE takes its columns' rows with it. Server permissions only in master (4621).
+  table's REVOKE takes its columns' rows with it. Server permissions only in master (4621); none
+  for what is one's own (4624).
 * "sys.server_role_members": VIEW ANY DEFINITION shows roles that people made; who else may see
   which row is not played, everybody sees everything.
 * "Manage trigger security": a DDL trigger of a database runs by the rights of whoever changes
-  something there. "Understanding Impersonation Scope", "REVERT": as dbo, by EXECUTE AS USER, that
+  something there; "sys.trigger_events" has a row for each event of a group that it is on ("DDL
+  Event Groups"). "Understanding Impersonation Scope", "REVERT": as dbo, by EXECUTE AS USER, that
   is nobody outside of the database, unless it is TRUSTWORTHY; db_owner may do so. Only the batch
   that the code under test writes is understood. What a failing trigger would undo stays done.
 * "SET XACT_ABORT": a batch in a transaction happens as a whole; no other transactions are played.

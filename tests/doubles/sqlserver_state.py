@@ -75,6 +75,7 @@ class Trigger:
     """A DDL trigger of a database, which runs as whoever changes something in it."""
 
     body: str
+    events: tuple[str, ...]
     enabled: bool = True
     shipped: bool = False
 
@@ -86,6 +87,8 @@ class Database:
     containment: int = 0
     trustworthy: bool = False
     read_only: bool = False
+    source: int | None = None  # whose snapshot it is
+    standby: bool = False
     closed: bool = False  # nobody but sysadmin may enter, whoever has a user
     principals: dict[str, Principal] = field(default_factory=dict)
     schemas: dict[str, int] = field(default_factory=lambda: {"dbo": 1})

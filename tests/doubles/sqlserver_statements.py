@@ -34,6 +34,13 @@ _CLASSES = {
 }  # fmt: skip
 _ON_OFF = frozenset({"ON", "OFF"})
 _IN_DATABASE = frozenset({"CREATE USER", "ALTER USER", "DROP USER", "CREATE ROLE", "ALTER ROLE"})
+# Of the events on which a trigger may be, those that statements below raise.
+_GROUPS = {
+    "DDL_DATABASE_SECURITY_EVENTS": (
+        "CREATE_USER", "ALTER_USER", "DROP_USER", "CREATE_ROLE", "ALTER_ROLE", "ADD_ROLE_MEMBER",
+        "DROP_ROLE_MEMBER", "GRANT_DATABASE", "DENY_DATABASE", "REVOKE_DATABASE",
+    )
+}  # fmt: skip
 # The options of each statement, but for those that nobody here writes.
 _OPTIONS = {
     "CREATE LOGIN": {"PASSWORD", "SID", "DEFAULT_DATABASE", "DEFAULT_LANGUAGE", "CHECK_EXPIRATION",
@@ -122,7 +129,9 @@ class Statement:
             self._require_writable()
         method(self.parts[2])
         if self.first in _IN_DATABASE:
-            self._fire()
+            # ALTER ROLE … ADD MEMBER …
+            words = [self.words[3], "ROLE", "MEMBER"] if "MEMBER" in self.words else self.words[:2]
+            self._fire("_".join(words))
         return OK
 
     def _require_writable(self) -> None:
@@ -130,10 +139,10 @@ class Statement:
             text = f"Failed to update database '{self.db.name}' because the database is read-only."
             raise failed(3906, text)
 
-    def _fire(self) -> None:
-        """The database's triggers, by the rights that the session has now."""
+    def _fire(self, event: str) -> None:
+        """The database's triggers on it, by the rights that the session has now."""
         for one in self.db.triggers.values():
-            if one.enabled:
+            if one.enabled and event in one.events:
                 Statement(self.server, self.session, one.body).run()
 
     # ── who may ──
@@ -314,7 +323,9 @@ class Statement:
 
     def _create_trigger(self, name: str) -> None:
         body = re.split(r"\sAS\s", self.sql, maxsplit=1)[1]
-        self.db.triggers[name] = Trigger(body)
+        said = self.words[self.words.index("FOR") + 1 : self.words.index("AS")]
+        events = [event for one in said if one != "," for event in _GROUPS.get(one, (one,))]
+        self.db.triggers[name] = Trigger(body, tuple(events))
 
     def _disable_trigger(self, name: str) -> None:
         self.db.triggers[name].enabled = False
@@ -376,7 +387,7 @@ class Statement:
             for place in places:
                 self._write(verb, grantee.permissions, (*place, permission))
         if in_database:
-            self._fire()
+            self._fire(f"{self.words[0]}_DATABASE")
 
     def _grantee(self, name: str, permissions: list[str], places: list[Any]) -> Principal:
         server = places[0][0] >= 100
@@ -388,6 +399,9 @@ class Statement:
             raise missing("find the user", name)
         if server and self.db.name != "master":
             raise failed(4621, "Permissions at the server scope can only be granted in master.")
+        owners = self.server.owners if server else self.db.owners
+        if found.id in {owners.get(place[:2]) for place in places}:
+            raise failed(4624, "Cannot grant, deny, or revoke permissions to the entity owner.")
         if not may and set(lent) != {"W"}:
             raise failed(4613, "Grantor does not have GRANT permission.")
         return found

@@ -69,22 +69,33 @@ def _server_principals(server: SqlServer, _: Database, session: dict[str, Any]) 
 
 
 def _triggers(_: SqlServer, db: Database, *__: Any) -> Found:
-    return "name #parent_class #is_disabled #is_ms_shipped", [
-        [name, 0, int(not one.enabled), int(one.shipped)] for name, one in db.triggers.items()
+    return "name #object_id #parent_class #is_disabled #is_ms_shipped", [
+        [name, number, 0, int(not one.enabled), int(one.shipped)]
+        for number, (name, one) in enumerate(db.triggers.items())
+    ]
+
+
+def _trigger_events(_: SqlServer, db: Database, *__: Any) -> Found:
+    return "#object_id type_desc", [
+        [number, event] for number, one in enumerate(db.triggers.values()) for event in one.events
     ]
 
 
 def _databases(server: SqlServer, _: Database, session: dict[str, Any]) -> Found:
     me = session["principal"]
-    columns = "name #database_id #containment #is_trustworthy_on #state #is_read_only #accessible"
+    columns = (
+        "name #database_id #is_trustworthy_on #state #is_read_only #source_database_id"
+        " #is_in_standby #accessible"
+    )
     return columns, [
         [
             db.name,
             db.id,
-            db.containment,
             int(db.trustworthy),
             0,
             int(db.read_only),
+            db.source,
+            int(db.standby),
             int(server.enters(me, db) or me in db.principals.values()),
         ]
         for db in server.databases.values()
@@ -165,6 +176,7 @@ _VIEWS = {
     "database_role_members": lambda _, db, *__: _members(db.principals.values()),
     "schemas": _schemas,
     "triggers": _triggers,
+    "trigger_events": _trigger_events,
     "xml_schema_collections": lambda *_: ("name #schema_id #xml_collection_id #principal_id", []),
     "endpoints": lambda *_: ("name #endpoint_id #principal_id", []),
     "all_objects": _objects,

@@ -55,9 +55,13 @@ def resetting(victim: str) -> str:
     return f"ALTER LOGIN [{victim}] WITH PASSWORD = N'{new_password()}'"
 
 
-def plant(bench: Bench, body: str, database: str | None = None) -> None:
-    event = "DDL_DATABASE_SECURITY_EVENTS"
-    target(bench).do(f"CREATE TRIGGER [planted] ON DATABASE FOR {event} AS {body}", database)
+def plant(
+    bench: Bench,
+    body: str,
+    database: str | None = None,
+    events: str = "DDL_DATABASE_SECURITY_EVENTS",
+) -> None:
+    target(bench).do(f"CREATE TRIGGER [planted] ON DATABASE FOR {events} AS {body}", database)
 
 
 def second_database(bench: Bench, *logins: str) -> str:
@@ -97,10 +101,9 @@ def test_a_trigger_that_is_planted_between_look_and_change_takes_nobody_over(
     real = Catalog.triggers
 
     def look(*args: Any) -> list[str]:
-        found = real(*args)
-        if not found:
+        if not real(*args):
             plant(pairs, resetting(victim[0]))
-        return found
+        return []
 
     monkeypatch.setattr(Catalog, "triggers", look)
     with pytest.raises(PermissionMissing):
@@ -115,9 +118,27 @@ def test_a_trigger_elsewhere_forbids_what_would_change_there(
     arn, old = pairs.secret()
     other = second_database(pairs, old["username"])
     plant(pairs, resetting(victim[0]), other)
-    with pytest.raises(ForbiddenTarget, match=f"{other!r} has DDL triggers"):
+    with nothing_changes(server, ForbiddenTarget, f"{other!r} has DDL triggers"):
         pairs.driver.rotate(arn)
     assert server.can_log_in(*victim, "master")
+
+
+@pytest.mark.parametrize("event", ["CREATE_USER", "ADD_ROLE_MEMBER", "GRANT_DATABASE"])
+def test_a_trigger_on_one_of_the_changes_forbids_them(
+    server: Server, pairs: Bench, event: str
+) -> None:
+    arn, _ = pairs.secret()
+    plant(pairs, "PRINT N'audited'", events=f"DROP_TABLE, {event}")
+    with nothing_changes(server, ForbiddenTarget, "DDL triggers"):
+        pairs.driver.rotate(arn)
+
+
+def test_a_trigger_that_no_change_runs_is_none_of_ours(pairs: Bench) -> None:
+    arn, old = pairs.secret()
+    events = "DROP_TABLE, ALTER_TABLE, CREATE_SCHEMA, CREATE_ROLE, DROP_USER"
+    plant(pairs, "PRINT N'audited'", events=events)
+    pairs.driver.rotate(arn)
+    assert rights(pairs, old["username"]) == rights(pairs, f"{old['username']}_clone") != ()
 
 
 def test_a_trigger_where_nothing_has_to_change_is_none_of_ours(pairs: Bench) -> None:
@@ -142,7 +163,9 @@ def test_double_what_the_server_itself_left_in_a_database_is_no_trigger(
 ) -> None:
     arn, _ = pairs.secret()
     database = the_double(server).databases[target(pairs).database]
-    database.triggers["tr_MScdc_ddl_event"] = Trigger("PRINT N''", shipped=True)
+    database.triggers["tr_MScdc_ddl_event"] = Trigger(
+        "PRINT N''", ("GRANT_DATABASE",), shipped=True
+    )
     pairs.driver.rotate(arn)
 
 
@@ -157,19 +180,62 @@ def test_in_a_trustworthy_database_nobody_becomes_its_owner(server: Server, pair
         assert not [batch for batch in server.model.asked if "EXECUTE AS" in batch]
 
 
-# ── what no statement copies ──
+# ── what somebody owns ──
 
 
-@pytest.mark.parametrize("what", ["SCHEMA", "ROLE", "OBJECT", "SERVER ROLE"])
-def test_who_owns_something_has_no_alternate(server: Server, pairs: Bench, what: str) -> None:
+def owns(bench: Bench, login: str, what: str) -> str:
+    """Makes a SCHEMA, ROLE, or TABLE that the login's user owns; as GRANT names it."""
+    mine = f"mine_{secrets.token_hex(4)}"
+    named = f"[dbo].[{mine}]" if what == "TABLE" else f"[{mine}]"
+    on = f"{'OBJECT' if what == 'TABLE' else what}::{named}"
+    user = f"{login}_user" if "_clone" not in login else login
+    target(bench).do(f"CREATE {what} {named}{' ([x] int)' if what == 'TABLE' else ''}")
+    target(bench).do(f"ALTER AUTHORIZATION ON {on} TO [{user}]")
+    return on
+
+
+@pytest.mark.parametrize("what", ["SCHEMA", "ROLE", "TABLE"])
+def test_what_the_base_owns_the_alternate_controls(pairs: Bench, what: str) -> None:
     arn, old = pairs.secret()
-    mine, user = f"mine_{secrets.token_hex(4)}", f"{old['username']}_user"
-    made = f"{what} [{mine}]" if what != "OBJECT" else f"TABLE [dbo].[{mine}] ([x] int)"
-    on = f"{what}::[{mine}]" if what != "OBJECT" else f"OBJECT::[dbo].[{mine}]"
-    to, where = (old["username"], "master") if what == "SERVER ROLE" else (user, None)
-    target(pairs).do(f"CREATE {made}", where)
-    target(pairs).do(f"ALTER AUTHORIZATION ON {on} TO [{to}]", where)
-    with nothing_changes(server, StrategyUnavailable, f"owns .*{mine}.* in "):
+    owns(pairs, old["username"], what)
+    own = rights(pairs, old["username"])
+    for _ in range(3):
+        pairs.driver.rotate(arn)
+    assert rights(pairs, old["username"]) == own
+    roles, permissions = rights(pairs, f"{old['username']}_clone")
+    (more,) = set(permissions) - set(own[1])
+    assert (roles, more[3:]) == (own[0], ("CONTROL", "G"))
+
+
+def test_what_the_alternate_owns_the_base_has_to_control(pairs: Bench) -> None:
+    """Which is no right to be given to the alternate in its turn."""
+    arn, old = pairs.secret()
+    pairs.driver.rotate(arn)
+    on = owns(pairs, f"{old['username']}_clone", "SCHEMA")
+    token = pairs.driver.start(arn)
+    with pytest.raises(PermissionMissing, match=r"GRANT CONTROL ON SCHEMA::\[mine_"):
+        pairs.driver.retry(arn, token)
+    target(pairs).do(f"GRANT CONTROL ON {on} TO [{old['username']}_user]")
+    pairs.driver.retry(arn, token)
+    pairs.driver.rotate(arn)
+
+
+def test_who_owns_a_server_role_is_powerful(server: Server, pairs: Bench) -> None:
+    arn, old = pairs.secret()
+    role = f"mine_{secrets.token_hex(4)}"
+    server.execute(f"CREATE SERVER ROLE [{role}]")
+    server.execute(f"ALTER AUTHORIZATION ON SERVER ROLE::[{role}] TO [{old['username']}]")
+    with nothing_changes(server, ForbiddenTarget, "administrative rights: .*CONTROL"):
+        pairs.driver.rotate(arn)
+
+
+def test_who_owns_something_in_a_trustworthy_database_is_powerful(
+    server: Server, pairs: Bench
+) -> None:
+    arn, old = pairs.secret()
+    owns(pairs, old["username"], "SCHEMA")
+    server.execute(f"ALTER DATABASE [{target(pairs).database}] SET TRUSTWORTHY ON")
+    with nothing_changes(server, ForbiddenTarget, "CONTROL in "):
         pairs.driver.rotate(arn)
 
 
@@ -211,6 +277,16 @@ def test_a_read_only_database_has_the_alternate_already_or_forbids_it(
     server.execute(f"{said} READ_WRITE")
     pairs.driver.retry(arn, token)
     server.execute(f"{said} READ_ONLY WITH ROLLBACK IMMEDIATE")
+    for _ in range(2):
+        pairs.driver.rotate(arn)
+
+
+@pytest.mark.parametrize("copy", ["snapshot", "standby"])
+def test_double_a_copy_of_a_database_is_left_out(server: Server, pairs: Bench, copy: str) -> None:
+    arn, old = pairs.secret()
+    found = the_double(server).databases[second_database(pairs, old["username"])]
+    found.read_only = True
+    found.source, found.standby = (1, False) if copy == "snapshot" else (None, True)
     for _ in range(2):
         pairs.driver.rotate(arn)
 

@@ -24,16 +24,20 @@ FROM sys.sql_logins l WHERE l.name = N'app'
 GO
 SELECT HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DEFINITION'), HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW ANY DATABASE')
 GO
+SELECT o.owning_principal_id, 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id IN (262) UNION ALL
+SELECT o.principal_id, 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id IN (262)
+GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
 FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
 WHERE m.member_principal_id IN (262)
 GO
-SELECT d.name, d.containment,
+SELECT d.name,
 CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
 d.is_read_only FROM sys.databases d
-WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+WHERE d.state = 0 AND d.source_database_id IS NULL AND d.is_in_standby = 0
+AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
@@ -56,13 +60,11 @@ SELECT 0, l.principal_id, N'', N'', N'', l.name, l.default_database_name, l.defa
 l.is_policy_checked, l.is_expiration_checked, CASE WHEN l.sid = SUSER_SID() THEN 1 ELSE 0 END
 FROM sys.sql_logins l WHERE l.name = N'app_clone'
 GO
-SELECT 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id = 262 UNION ALL
-SELECT 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id = 262
-GO
-SELECT d.name, d.containment,
+SELECT d.name,
 CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
 d.is_read_only FROM sys.databases d
-WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+WHERE d.state = 0 AND d.source_database_id IS NULL AND d.is_in_standby = 0
+AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
@@ -70,28 +72,17 @@ GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
 GO
-SELECT 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id = 7 UNION ALL
-SELECT 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id = 7 UNION ALL
-SELECT 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id = 7 UNION ALL
-SELECT 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id = 7 UNION ALL
-SELECT 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id = 7 UNION ALL
-SELECT 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id = 7 UNION ALL
-SELECT 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id = 7 UNION ALL
-SELECT 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id = 7 UNION ALL
-SELECT 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id = 7 UNION ALL
-SELECT 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id = 7 UNION ALL
-SELECT 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id = 7 UNION ALL
-SELECT 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id = 7 UNION ALL
-SELECT 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id = 7 UNION ALL
-SELECT 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id = 7 UNION ALL
-SELECT 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id = 7 UNION ALL
-SELECT 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id = 7 UNION ALL
-SELECT 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id = 7
+SELECT t.name FROM [appdb].sys.triggers t
+WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, 0)
+AND EXISTS (SELECT 1 FROM [appdb].sys.trigger_events e WHERE e.object_id = t.object_id AND e.type_desc IN (
+N'CREATE_USER', N'ALTER_USER', N'ALTER_ROLE', N'ADD_ROLE_MEMBER', N'DROP_ROLE_MEMBER',
+N'GRANT_DATABASE', N'DENY_DATABASE', N'REVOKE_DATABASE')) ORDER BY t.name
 GO
-SELECT d.name, d.containment,
+SELECT d.name,
 CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
 d.is_read_only FROM sys.databases d
-WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+WHERE d.state = 0 AND d.source_database_id IS NULL AND d.is_in_standby = 0
+AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
@@ -99,7 +90,10 @@ GO
 USE [appdb]
 GO
 SELECT t.name FROM [appdb].sys.triggers t
-WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, 0) ORDER BY t.name
+WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, 0)
+AND EXISTS (SELECT 1 FROM [appdb].sys.trigger_events e WHERE e.object_id = t.object_id AND e.type_desc IN (
+N'CREATE_USER', N'ALTER_USER', N'ALTER_ROLE', N'ADD_ROLE_MEMBER', N'DROP_ROLE_MEMBER',
+N'GRANT_DATABASE', N'DENY_DATABASE', N'REVOKE_DATABASE')) ORDER BY t.name
 GO
 SET XACT_ABORT ON; BEGIN TRANSACTION;
 CREATE LOGIN [app_clone] WITH PASSWORD = N'<password>', DEFAULT_DATABASE = [master], DEFAULT_LANGUAGE = [us_english], CHECK_EXPIRATION = OFF, CHECK_POLICY = ON;
@@ -113,22 +107,44 @@ SELECT 0, l.principal_id, N'', N'', N'', l.name, l.default_database_name, l.defa
 l.is_policy_checked, l.is_expiration_checked, CASE WHEN l.sid = SUSER_SID() THEN 1 ELSE 0 END
 FROM sys.sql_logins l WHERE l.name = N'app_clone'
 GO
+SELECT o.owning_principal_id, 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id IN (262, 263) UNION ALL
+SELECT o.principal_id, 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id IN (262, 263)
+GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262, 263) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
 FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
 WHERE m.member_principal_id IN (262, 263)
 GO
-SELECT d.name, d.containment,
+SELECT d.name,
 CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
 d.is_read_only FROM sys.databases d
-WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+WHERE d.state = 0 AND d.source_database_id IS NULL AND d.is_in_standby = 0
+AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262, 263)
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262, 263)
+GO
+SELECT o.principal_id, 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.owning_principal_id, 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id IN (7, 8)
 GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (7, 8) UNION ALL
@@ -139,7 +155,10 @@ GO
 USE [appdb]
 GO
 SELECT t.name FROM [appdb].sys.triggers t
-WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, 0) ORDER BY t.name
+WHERE t.parent_class = 0 AND t.is_disabled = 0 AND t.is_ms_shipped IN (0, 0)
+AND EXISTS (SELECT 1 FROM [appdb].sys.trigger_events e WHERE e.object_id = t.object_id AND e.type_desc IN (
+N'CREATE_USER', N'ALTER_USER', N'ALTER_ROLE', N'ADD_ROLE_MEMBER', N'DROP_ROLE_MEMBER',
+N'GRANT_DATABASE', N'DENY_DATABASE', N'REVOKE_DATABASE')) ORDER BY t.name
 GO
 DECLARE @back varbinary(8000); EXECUTE AS USER = 'dbo' WITH COOKIE INTO @back;
 IF @back IS NOT NULL BEGIN ALTER ROLE [readers] ADD MEMBER [app_clone]; REVERT WITH COOKIE = @back END
@@ -151,6 +170,24 @@ GO
 DECLARE @back varbinary(8000); EXECUTE AS USER = 'dbo' WITH COOKIE INTO @back;
 IF @back IS NOT NULL BEGIN GRANT SELECT ON OBJECT::[dbo].[t] ([x]) TO [app_clone]; REVERT WITH COOKIE = @back END
 GO
+SELECT o.principal_id, 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.owning_principal_id, 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id IN (7, 8) UNION ALL
+SELECT o.principal_id, 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id IN (7, 8)
+GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (7, 8) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
@@ -169,10 +206,11 @@ SELECT ORIGINAL_LOGIN(), USER_NAME(), SUSER_ID(), DATABASE_PRINCIPAL_ID(), (SELE
 FROM sys.database_principals u
 WHERE u.principal_id = DATABASE_PRINCIPAL_ID() AND u.authentication_type = 2)
 GO
-SELECT d.name, d.containment,
+SELECT d.name,
 CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
 d.is_read_only FROM sys.databases d
-WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+WHERE d.state = 0 AND d.source_database_id IS NULL AND d.is_in_standby = 0
+AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (263)
@@ -180,38 +218,38 @@ GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (263)
 GO
+SELECT o.owning_principal_id, 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id IN (263) UNION ALL
+SELECT o.principal_id, 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id IN (263)
+GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM sys.server_permissions p WHERE p.grantee_principal_id IN (263) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
 FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
 WHERE m.member_principal_id IN (263)
 GO
-SELECT 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id = 263 UNION ALL
-SELECT 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id = 263
+SELECT o.principal_id, 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.owning_principal_id, 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id IN (8) UNION ALL
+SELECT o.principal_id, 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id IN (8) UNION ALL
+SELECT o.principal_id, 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id IN (8)
 GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (8) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
 FROM [appdb].sys.database_role_members m JOIN [appdb].sys.database_principals r ON r.principal_id = m.role_principal_id
 WHERE m.member_principal_id IN (8)
-GO
-SELECT 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id = 8 UNION ALL
-SELECT 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id = 8 UNION ALL
-SELECT 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id = 8 UNION ALL
-SELECT 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id = 8 UNION ALL
-SELECT 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id = 8 UNION ALL
-SELECT 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id = 8 UNION ALL
-SELECT 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id = 8 UNION ALL
-SELECT 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id = 8 UNION ALL
-SELECT 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id = 8 UNION ALL
-SELECT 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id = 8 UNION ALL
-SELECT 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id = 8 UNION ALL
-SELECT 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id = 8 UNION ALL
-SELECT 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id = 8 UNION ALL
-SELECT 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id = 8 UNION ALL
-SELECT 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id = 8 UNION ALL
-SELECT 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id = 8 UNION ALL
-SELECT 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id = 8
 GO
 SET LOCK_TIMEOUT 30000
 GO
@@ -221,10 +259,11 @@ SELECT ORIGINAL_LOGIN(), USER_NAME(), SUSER_ID(), DATABASE_PRINCIPAL_ID(), (SELE
 FROM sys.database_principals u
 WHERE u.principal_id = DATABASE_PRINCIPAL_ID() AND u.authentication_type = 2)
 GO
-SELECT d.name, d.containment,
+SELECT d.name,
 CASE WHEN d.is_trustworthy_on = 1 OR d.name IN (N'master', N'msdb') THEN 1 ELSE 0 END,
 d.is_read_only FROM sys.databases d
-WHERE d.state = 0 AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
+WHERE d.state = 0 AND d.source_database_id IS NULL AND d.is_in_standby = 0
+AND HAS_DBACCESS(d.name) = 1 ORDER BY d.database_id
 GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [master].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
@@ -232,36 +271,36 @@ GO
 SELECT l.principal_id, u.principal_id, u.name, u.default_schema_name
 FROM [appdb].sys.database_principals u JOIN sys.server_principals l ON l.sid = u.sid WHERE l.principal_id IN (262)
 GO
+SELECT o.owning_principal_id, 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id IN (262) UNION ALL
+SELECT o.principal_id, 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id IN (262)
+GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM sys.server_permissions p WHERE p.grantee_principal_id IN (262) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
 FROM sys.server_role_members m JOIN sys.server_principals r ON r.principal_id = m.role_principal_id
 WHERE m.member_principal_id IN (262)
 GO
-SELECT 101, o.principal_id FROM sys.server_principals o WHERE o.owning_principal_id = 262 UNION ALL
-SELECT 105, o.endpoint_id FROM sys.endpoints o WHERE o.principal_id = 262
+SELECT o.principal_id, 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.owning_principal_id, 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id IN (7) UNION ALL
+SELECT o.principal_id, 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id IN (7) UNION ALL
+SELECT o.principal_id, 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id IN (7)
 GO
 SELECT p.grantee_principal_id, p.class, p.major_id, p.minor_id, p.permission_name, N'', p.state
 FROM [appdb].sys.database_permissions p WHERE p.grantee_principal_id IN (7) UNION ALL
 SELECT m.member_principal_id, -1, m.role_principal_id, 0, N'', r.name, N'M'
 FROM [appdb].sys.database_role_members m JOIN [appdb].sys.database_principals r ON r.principal_id = m.role_principal_id
 WHERE m.member_principal_id IN (7)
-GO
-SELECT 1, o.object_id FROM [appdb].sys.all_objects o WHERE o.principal_id = 7 UNION ALL
-SELECT 3, o.schema_id FROM [appdb].sys.schemas o WHERE o.principal_id = 7 UNION ALL
-SELECT 4, o.principal_id FROM [appdb].sys.database_principals o WHERE o.owning_principal_id = 7 UNION ALL
-SELECT 5, o.assembly_id FROM [appdb].sys.assemblies o WHERE o.principal_id = 7 UNION ALL
-SELECT 6, o.user_type_id FROM [appdb].sys.types o WHERE o.principal_id = 7 UNION ALL
-SELECT 10, o.xml_collection_id FROM [appdb].sys.xml_schema_collections o WHERE o.principal_id = 7 UNION ALL
-SELECT 15, o.message_type_id FROM [appdb].sys.service_message_types o WHERE o.principal_id = 7 UNION ALL
-SELECT 16, o.service_contract_id FROM [appdb].sys.service_contracts o WHERE o.principal_id = 7 UNION ALL
-SELECT 17, o.service_id FROM [appdb].sys.services o WHERE o.principal_id = 7 UNION ALL
-SELECT 18, o.remote_service_binding_id FROM [appdb].sys.remote_service_bindings o WHERE o.principal_id = 7 UNION ALL
-SELECT 19, o.route_id FROM [appdb].sys.routes o WHERE o.principal_id = 7 UNION ALL
-SELECT 23, o.fulltext_catalog_id FROM [appdb].sys.fulltext_catalogs o WHERE o.principal_id = 7 UNION ALL
-SELECT 24, o.symmetric_key_id FROM [appdb].sys.symmetric_keys o WHERE o.principal_id = 7 UNION ALL
-SELECT 25, o.certificate_id FROM [appdb].sys.certificates o WHERE o.principal_id = 7 UNION ALL
-SELECT 26, o.asymmetric_key_id FROM [appdb].sys.asymmetric_keys o WHERE o.principal_id = 7 UNION ALL
-SELECT 29, o.stoplist_id FROM [appdb].sys.fulltext_stoplists o WHERE o.principal_id = 7 UNION ALL
-SELECT 31, o.property_list_id FROM [appdb].sys.registered_search_property_lists o WHERE o.principal_id = 7
 GO

@@ -114,6 +114,21 @@ def test_owning_is_as_good_as_control() -> None:
         assert lacking(frozenset({one}), frozenset({other})) == []
 
 
+def test_an_owner_lacks_nothing() -> None:
+    owned = SELECT._replace(name="CONTROL", state="O")
+    denied, elsewhere = SELECT._replace(minor=2, state="D"), SELECT._replace(major=8)
+    assert lacking(frozenset({SELECT, elsewhere}), frozenset({owned, denied})) == [elsewhere]
+
+
+def test_owning_becomes_control_and_is_left_alone() -> None:
+    owned = Right(3, 5, 0, "CONTROL", "O")
+    control, grant = owned._replace(state="G"), owned._replace(state="W")
+    assert changes(frozenset({owned}), frozenset()) == [Change("GRANT", control)]
+    for wanted, there in (({owned}, control), ({owned, grant}, grant), (set(), owned)):
+        assert changes(frozenset(wanted), frozenset({there})) == []
+    assert changes(frozenset({control}), frozenset({owned})) == []
+
+
 @pytest.mark.parametrize(
     "name",
     [
@@ -123,7 +138,7 @@ def test_owning_is_as_good_as_control() -> None:
     ],
 )  # fmt: skip
 def test_permissions_of_the_server_that_nobody_lends(name: str) -> None:
-    for state, found in {"G": {name}, "W": {name}, "D": set()}.items():
+    for state, found in {"G": {name}, "W": {name}, "O": {name}, "D": set()}.items():
         assert administrative_on_server([Right(100, 0, 0, name, state)]) == found
 
 
