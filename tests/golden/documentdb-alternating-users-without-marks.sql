@@ -25,6 +25,7 @@
 {"database": "admin", "command": {"usersInfo": "app_clone"}}
 {"database": "admin", "command": {"rolesInfo": [{"role": "changesOwnPassword", "db": "admin"}], "showPrivileges": true}}
 {"login": "app", "database": "admin", "by": "SCRAM-SHA-1"}
+{"database": "admin", "command": {"connectionStatus": 1}}
 {"database": "admin", "command": {"usersInfo": "app", "showAuthenticationRestrictions": true}}
 {"database": "admin", "command": {"usersInfo": "app"}}
 {"database": "admin", "command": {"updateUser": "app", "customData": {"rotators": {"secret": "SECRET", "base": "app", "alternate": "app_clone"}}}}

@@ -116,6 +116,8 @@ WITH held (name) AS (
 SELECT 'role', name FROM held
 UNION SELECT 'system', privilege FROM held JOIN sys.dba_sys_privs ON grantee = name
 UNION SELECT 'file', username FROM sys.v_$pwfile_users WHERE username = :2;
+-- as APP
+SELECT USER FROM sys.dual;
 -- as ADMIN
 ALTER USER "APP" IDENTIFIED BY "<password>";
 -- as ADMIN
