@@ -148,20 +148,28 @@ class AlternatingUsers(Strategy):
                 tried.add(login.password)
                 try:
                     named = target.with_password_of(login)
-                    with self.engine.session(named, rotation.deadline) as session:
-                        self.engine.identify(session)
+                    if self._lets_in(rotation, named, notes, marked=marked):
                         return True
-                except AccountLocked as error:
-                    # Somebody's, whose password has expired: a mark says whose.
-                    if marked:
-                        return True
-                    notes.append(f"; {error.found}")
                 except LoginRefused:
                     if len(tried) == MOST_REFUSED:
                         break
         except AccessDenied as error:
             notes.append(f"; older versions were not searched: {error.found}")
         return False
+
+    def _lets_in(self, rotation: Rotation, login: Login, notes: list[str], *, marked: bool) -> bool:
+        """Whether the server lets in the very user of the login. Raises LoginRefused."""
+        with self.engine.session(login, rotation.deadline) as session:
+            try:
+                self.engine.identify(session)
+            except PermissionMissing:
+                return True  # of an alternate half made, which has not been given its rights
+            except AccountLocked as error:
+                # Somebody's, whose password has expired: a mark says whose.
+                if not marked:
+                    notes.append(f"; {error.found}")
+                return marked
+        return True
 
     def _stored(self, rotation: Rotation) -> Iterator[Login]:
         yield from self.readable(rotation.previous)
