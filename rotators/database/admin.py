@@ -24,10 +24,10 @@ _MANAGED = frozenset({"username", "password"})
 
 @contextmanager
 def admin_session(
-    rotation: Rotation, current: Login, engine: AdministersUsers, lookups: Lookups
+    rotation: Rotation, current: Login, engine: AdministersUsers
 ) -> Iterator[Session]:
     """A session of the admin, on the server of ``current``. Raises as ``admin_login``."""
-    admin = admin_login(rotation, current, type(engine), lookups)
+    admin = admin_login(rotation, current, type(engine), engine.lookups())
     try:
         session = engine.open(admin, rotation.deadline)
     except RotationError as error:
@@ -42,13 +42,13 @@ def admin_session(
 
 @contextmanager
 def helping_admin(
-    rotation: Rotation, login: Login, engine: AdministersUsers, lookups: Lookups
+    rotation: Rotation, login: Login, engine: AdministersUsers
 ) -> Iterator[tuple[Session, User]]:
     """An admin's session, and the user of ``login``, which it may act on.
 
     Raises as ``admin_login``, and MisconfiguredSecret or ForbiddenTarget for the user.
     """
-    with admin_session(rotation, login, engine, lookups) as admin:
+    with admin_session(rotation, login, engine) as admin:
         with engine.locked(admin, login.username):
             user = harmless_user(rotation, admin, login.username, engine)
         yield admin, user

@@ -19,7 +19,7 @@ from rotators.database.mysql_errors import (
 from rotators.database.mysql_family import MySQLFamily
 from rotators.database.mysql_grants import default_role_in
 from rotators.database.mysql_properties import expiry
-from rotators.database.pymysql_engine import Sql
+from rotators.database.pymysql_engine import Sql, let_in_as
 from rotators.database.rotator import DatabaseRotator
 from rotators.driver import Driver
 from rotators.errors import (
@@ -28,7 +28,6 @@ from rotators.errors import (
     PermissionMissing,
     RotationError,
     StrategyUnavailable,
-    UntrustedServer,
     ValueRefused,
 )
 
@@ -66,19 +65,14 @@ class MariaDB(MySQLFamily):
         try:
             super().identify(session)
         except AccountLocked:
-            # Who has to set a new password may SET something else as well, and this is refused
-            # for whoever is somebody else.
+            # Before a new password, nothing but SET is allowed; this one, to nobody else.
             asked = f"SET sql_mode = IF(BINARY {_ME} = BINARY {{}}, '', 'somebody else')"
             try:
                 self.execute(session, asked, session.login.username)
             except RotationError as error:
                 if not has_code(error, NO_SUCH_VALUE):
                     raise
-                raise UntrustedServer(
-                    f"the server lets {session.login.username!r} in as somebody else, so the login"
-                    " proves nothing",
-                    "Look for anonymous users.",
-                ) from None
+                raise let_in_as(session.login.username, "somebody else") from None
 
     def set_password(self, session: Session, username: str, password: str) -> None:
         if username == session.login.username:
@@ -135,12 +129,7 @@ class MariaDB(MySQLFamily):
         return None
 
     def _make_alternate(
-        self,
-        admin: Session,
-        base: Account,
-        name: str,
-        mark: Mark,
-        password: str,
+        self, admin: Session, base: Account, name: str, mark: Mark, password: str
     ) -> list[str]:
         del mark  # the server has no place for one
         properties = self._properties(admin, base)

@@ -99,11 +99,7 @@ class PyMySQLEngine(Engine):
         ((said,),) = self.execute(session, "SELECT CURRENT_USER()")
         account = Account(*said.rpartition("@")[::2])
         if account.user != session.login.username:
-            raise UntrustedServer(
-                f"the server lets {session.login.username!r} in as {account}, so the login proves"
-                " nothing",
-                "Look for anonymous or proxied users, and for --skip-grant-tables.",
-            )
+            raise let_in_as(session.login.username, str(account))
         return account
 
     def execute(self, session: Session, statement: str, *parts: object) -> list[tuple[Any, ...]]:
@@ -172,6 +168,14 @@ class _Refusing:
 
         del packet
         raise OperationalError(2061, "the server asks for the password itself, in clear")
+
+
+def let_in_as(username: str, whom: str) -> UntrustedServer:
+    """What is wrong where a login is somebody else's session."""
+    return UntrustedServer(
+        f"the server lets {username!r} in as {whom}, so the login proves nothing",
+        "Look for anonymous or proxied users, and for --skip-grant-tables.",
+    )
 
 
 def _fileno(connection: Any) -> int:  # noqa: ANN401 PyMySQL's

@@ -56,7 +56,7 @@ class AlternatingUsers(Strategy):
     def _provide(self, rotation: Rotation, pair: Pair, current: Login, pending: Login) -> None:
         mark = Mark(rotation.secret_arn, pair.users)
         with (
-            admin_session(rotation, current, self.engine, self.engine.lookups()) as session,
+            admin_session(rotation, current, self.engine) as session,
             self.engine.locked(session, pair.base),
         ):
             self._require_ownership(rotation, session, pair, mark, current)

@@ -83,5 +83,4 @@ class DualPassword(Strategy):
         """Who sets the password: the user itself if it may, or if there is no admin."""
         if not rotation.current.get("masterarn") or self.engine.may_retain(own):
             return own
-        lookups = self.engine.lookups()
-        return stack.enter_context(admin_session(rotation, own.login, self.engine, lookups))
+        return stack.enter_context(admin_session(rotation, own.login, self.engine))

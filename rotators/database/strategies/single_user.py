@@ -77,7 +77,7 @@ class SingleUser(Strategy):
         if not (own and rotation.current.get("masterarn") and isinstance(engine, AdministersUsers)):
             raise denied
         try:
-            with helping_admin(rotation, pending, engine, engine.lookups()) as (admin, _):
+            with helping_admin(rotation, pending, engine) as (admin, _):
                 engine.set_password(admin, username, password)
         except ValueRefused:
             raise
@@ -102,7 +102,7 @@ class SingleUser(Strategy):
     ) -> str | None:
         """What is alive after the admin has tried: its failure is none of the rotation's."""
         try:
-            with helping_admin(rotation, pending, engine, engine.lookups()) as (admin, _):
+            with helping_admin(rotation, pending, engine) as (admin, _):
                 return engine.discard_others(admin, pending.username, pending.password)
         except RotationError as error:
             return f"{alive}; the admin could not help: {error.found}"
@@ -137,7 +137,7 @@ class SingleUser(Strategy):
             return None
         try:
             session, user = search.stack.enter_context(
-                helping_admin(rotation, current, self.engine, self.engine.lookups())
+                helping_admin(rotation, current, self.engine)
             )
         except PermanentError as error:
             # A version without a label may help all the same.

@@ -151,7 +151,7 @@ def test_an_admin_that_is_refused_is_told_from_the_user(
     current = Login.of(view.current, Memory)
     with (
         pytest.raises(LoginRefused) as caught,
-        admin_session(view, current, Memory(), Managed()),
+        admin_session(view, current, Memory()),
     ):
         pass
     assert caught.value.who == {"host": HOST, "user": "root", "admin": bench.admin_arn}
